@@ -1,0 +1,154 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/trunkline-io/trunkline/pkg/command"
+	"github.com/trunkline-io/trunkline/pkg/subject"
+)
+
+// Order is a command as it was taken from the queue.
+type Order struct {
+	ID        string // its place in the stream
+	Org, Call string
+	Type      string
+	Data      []byte
+	Published time.Time
+	Delivery  int // from 1
+}
+
+// Decode reads the order's data strictly. Its error is a *command.Error.
+func (o *Order) Decode() (command.Command, error) { return command.Decode(o.Type, o.Data) }
+
+// Again is the error by which a worker asks to be given the order once more.
+type Again struct {
+	After time.Duration
+	Err   error
+}
+
+// Error tells why.
+func (a *Again) Error() string { return fmt.Sprintf("again in %s: %v", a.After, a.Err) }
+
+// Unwrap returns the reason.
+func (a *Again) Unwrap() error { return a.Err }
+
+// Send publishes an order and waits until it is kept. An order whose type does
+// not exist is refused.
+func (b *Bus) Send(ctx context.Context, org, callID string, c command.Command) error {
+	doc, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("send %s: %w", c.Type(), err)
+	}
+	return b.SendRaw(ctx, org, callID, c.Type(), doc)
+}
+
+// SendRaw is Send for an order in its wire form.
+func (b *Bus) SendRaw(ctx context.Context, org, callID, typ string, doc []byte) error {
+	_, err := b.js.Publish(ctx, subject.Command(org, callID, typ), doc)
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
+		return fmt.Errorf("send %s: %w: there is no such command", typ, ErrNoResponders)
+	}
+	if err != nil {
+		return fmt.Errorf("send %s: %w", typ, err)
+	}
+	return nil
+}
+
+// Queue is a worker's share of the orders.
+type Queue struct {
+	Name     string        // durable, shared by all workers of the kind
+	Types    []string      // orders it takes; no two queues may take the same
+	Parallel int           // orders in hand at once
+	AckWait  time.Duration // after which an order in hand is given to another worker
+}
+
+// Work takes orders until ctx ends, then waits for those in hand. take may run
+// Parallel times at once. Its result decides: nil, the order is done; *Again,
+// it is given out once more; *command.Error, it is refused and kept in DEAD
+// with the reason; any other error counts as Again in a few seconds.
+func (b *Bus) Work(ctx context.Context, q Queue, take func(context.Context, *Order) error) error {
+	filters := make([]string, len(q.Types))
+	for i, typ := range q.Types {
+		filters[i] = subject.Commands(typ)
+	}
+	consumer, err := b.js.CreateOrUpdateConsumer(ctx, subject.StreamCommands, jetstream.ConsumerConfig{
+		Durable: q.Name, FilterSubjects: filters, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.AckWait,
+		MaxAckPending: -1, MaxDeliver: -1,
+	})
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", q.Name, err)
+	}
+	msgs, err := consumer.Messages(jetstream.PullMaxMessages(q.Parallel))
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", q.Name, err)
+	}
+	stop := context.AfterFunc(ctx, msgs.Stop)
+	defer stop()
+	var inHand sync.WaitGroup
+	defer inHand.Wait()
+	slots := make(chan struct{}, q.Parallel)
+	for {
+		slots <- struct{}{}
+		msg, err := msgs.Next()
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+			return nil
+		}
+		if err != nil {
+			<-slots
+			b.log.WithError(err).WithField("queue", q.Name).Warn("orders cannot be read")
+			continue
+		}
+		inHand.Go(func() {
+			defer func() { <-slots }()
+			b.carryOut(context.WithoutCancel(ctx), q, msg, take)
+		})
+	}
+}
+
+// carryOut does one order and settles its message.
+func (b *Bus) carryOut(ctx context.Context, q Queue, msg jetstream.Msg, take func(context.Context, *Order) error) {
+	order, err := orderOf(msg)
+	if err == nil {
+		err = take(ctx, order)
+	}
+	var again *Again
+	var refused *command.Error
+	switch {
+	case err == nil:
+		err = msg.DoubleAck(ctx)
+	case errors.As(err, &again):
+		err = msg.NakWithDelay(again.After)
+	case errors.As(err, &refused):
+		if err = b.bury(ctx, subject.StreamCommands, msg.Subject(), msg.Data(), refused.Code, refused.Message); err == nil {
+			err = msg.DoubleAck(ctx)
+		}
+	default:
+		b.log.WithError(err).WithField("subject", msg.Subject()).Warn("order is tried again")
+		// A bare refusal would be given out at once and spin.
+		err = msg.NakWithDelay(min(time.Duration(order.Delivery)*time.Second, 30*time.Second))
+	}
+	if err != nil {
+		b.log.WithError(err).WithField("queue", q.Name).WithField("subject", msg.Subject()).Warn("order is not settled")
+	}
+}
+
+func orderOf(msg jetstream.Msg) (*Order, error) {
+	o := &Order{Data: msg.Data(), Delivery: 1}
+	if meta, err := msg.Metadata(); err == nil {
+		o.ID, o.Published, o.Delivery = strconv.FormatUint(meta.Sequence.Stream, 10), meta.Timestamp, int(meta.NumDelivered)
+	}
+	var err error
+	if o.Org, o.Call, o.Type, err = subject.ParseCommand(msg.Subject()); err != nil {
+		return o, command.Refuse("invalid_subject", "%s", err)
+	}
+	return o, nil
+}

@@ -1,0 +1,95 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/trunkline-io/trunkline/pkg/command"
+	"github.com/trunkline-io/trunkline/pkg/subject"
+)
+
+// Endpoint is one request that a service answers, at
+// trunkline.svc.<service>.<noun>.<verb>. An *command.Error that Handle returns
+// reaches the asker with its code and message; the text of any other error
+// stays here.
+type Endpoint struct {
+	Noun, Verb string
+	Handle     func(ctx context.Context, request []byte) (any, error)
+}
+
+// Serve answers requests until ctx ends, then waits for those in hand. All
+// instances of a service share its requests.
+func (b *Bus) Serve(ctx context.Context, service, version string, endpoints []Endpoint) error {
+	svc, err := micro.AddService(b.nc, micro.Config{Name: "trunkline-" + service, Version: version,
+		Description: "Trunkline " + service})
+	if err != nil {
+		return fmt.Errorf("serve %s: %w", service, err)
+	}
+	defer func() { _ = svc.Stop() }()
+	var inHand sync.WaitGroup
+	defer inHand.Wait()
+	for _, e := range endpoints {
+		handler := micro.HandlerFunc(func(req micro.Request) {
+			inHand.Go(func() { b.answer(ctx, e, req) })
+		})
+		err := svc.AddEndpoint(e.Noun+"-"+e.Verb, handler, micro.WithEndpointSubject(subject.Service(service, e.Noun, e.Verb)))
+		if err != nil {
+			return fmt.Errorf("serve %s %s.%s: %w", service, e.Noun, e.Verb, err)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (b *Bus) answer(ctx context.Context, e Endpoint, req micro.Request) {
+	result, err := e.Handle(ctx, req.Data())
+	var refused *command.Error
+	switch {
+	case err == nil:
+		err = req.RespondJSON(result)
+	case errors.As(err, &refused):
+		err = req.Error(refused.Code, oneLine(refused.Message), nil)
+	default:
+		b.log.WithError(err).WithField("subject", req.Subject()).Error("request failed")
+		err = req.Error("internal", "the service could not do it; its log tells why", nil)
+	}
+	if err != nil {
+		b.log.WithError(err).WithField("subject", req.Subject()).Warn("answer is lost")
+	}
+}
+
+// oneLine keeps a text legal in a header.
+func oneLine(s string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(s) }
+
+// Ask sends a request to a service and decodes its answer into reply. A
+// refusal is a *command.Error; ErrNoResponders means that no such service runs.
+func (b *Bus) Ask(ctx context.Context, service, noun, verb string, request, reply any) error {
+	doc, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("ask %s %s.%s: %w", service, noun, verb, err)
+	}
+	msg, err := b.nc.RequestWithContext(ctx, subject.Service(service, noun, verb), doc)
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = ErrNoResponders
+	}
+	if err != nil {
+		return fmt.Errorf("ask %s %s.%s: %w", service, noun, verb, err)
+	}
+	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
+		return &command.Error{Code: code, Message: msg.Header.Get(micro.ErrorHeader)}
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := json.Unmarshal(msg.Data, reply); err != nil {
+		return fmt.Errorf("ask %s %s.%s: %w", service, noun, verb, err)
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+module github.com/trunkline-io/trunkline/schemas
+
+go 1.26.0

@@ -1,0 +1,23 @@
+// Command registry runs Trunkline's registry service.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/trunkline-io/trunkline/pkg/bus"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/all"
+	"github.com/trunkline-io/trunkline/pkg/service"
+	"github.com/trunkline-io/trunkline/pkg/trunk"
+	"github.com/trunkline-io/trunkline/services/registry"
+)
+
+func main() {
+	var cfg registry.Config
+	os.Exit(service.Main("registry", &cfg, func(ctx context.Context, keys *trunk.Keys, b *bus.Bus, log *logrus.Logger) error {
+		cfg.Links.Keys = keys
+		return registry.Run(ctx, cfg, b, log)
+	}))
+}
