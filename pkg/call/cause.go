@@ -1,5 +1,7 @@
 package call
 
+import "slices"
+
 // Cause says in one word why a call ended. Carriers' own codes ride beside it.
 type Cause string
 
@@ -23,6 +25,13 @@ const (
 	CauseUnauthorized  Cause = "unauthorized"   // the carrier refused the trunk's credentials
 	CauseNotConfigured Cause = "not_configured" // no number or application answers this call
 )
+
+var causes = []Cause{CauseNormal, CauseBusy, CauseNoAnswer, CauseRejected, CauseCanceled, CauseUnreachable, CauseMachine,
+	CauseNoAgent, CauseCarrier, CauseLimit, CauseExpired, CauseUncertain, CauseUnknown, CauseStreamFailed, CauseInvalid,
+	CauseUnauthorized, CauseNotConfigured}
+
+// Known reports whether c is one of the causes above.
+func (c Cause) Known() bool { return slices.Contains(causes, c) }
 
 // AnsweredBy is the verdict of answering-machine detection.
 type AnsweredBy string

@@ -143,6 +143,8 @@ func (s Step) validate() error {
 	switch {
 	case s.Say != nil && s.Say.Text == "":
 		err = errors.New("text is empty")
+	case s.Play != nil && s.Play.Loop < 0:
+		err = errors.New("loop is below zero")
 	case s.Play != nil:
 		err = absolute(s.Play.URL)
 	case s.Pause != nil && s.Pause.Seconds <= 0:
@@ -153,6 +155,8 @@ func (s Step) validate() error {
 		err = absolute(s.Stream.URL)
 	case s.Dial != nil && (len(s.Dial.Targets) == 0 || slices.Contains(s.Dial.Targets, "")):
 		err = errors.New("targets are empty")
+	case s.Dial != nil && (s.Dial.RingSeconds < 0 || s.Dial.LimitSeconds < 0):
+		err = errors.New("ring_seconds or limit_seconds is below zero")
 	case s.Conference != nil && s.Conference.Name == "":
 		err = errors.New("name is empty")
 	case s.Redirect != nil:

@@ -51,14 +51,10 @@ func (c CallDial) Validate() error {
 	switch {
 	case c.Trunk == "":
 		return Refuse("missing_trunk", "set trunk to the name of a trunk; `trunkline trunk list` shows them")
-	case !call.ValidID(c.Trunk):
-		return Refuse("invalid_trunk", "%s", call.CheckID("trunk", c.Trunk))
 	case c.To == "":
 		return Refuse("invalid_number", "set to to a number in E.164 form (+14155550101) or a SIP URI")
 	case c.Application == "":
 		return Refuse("missing_application", "set application to what shall talk to the callee; `trunkline application list` shows them")
-	case !call.ValidID(c.Application):
-		return Refuse("invalid_application", "%s", call.CheckID("application", c.Application))
 	case c.RingSeconds < 0 || c.RingSeconds > MaxRingSeconds:
 		return Refuse("invalid_ring_seconds", "ring_seconds is %d, want 1 to %d", c.RingSeconds, MaxRingSeconds)
 	case c.LimitSeconds < 0 || c.LimitSeconds > MaxLimitSeconds:
@@ -68,7 +64,10 @@ func (c CallDial) Validate() error {
 	case c.AMD != AMDOff && c.AMD != AMDDetect && c.AMD != AMDWait:
 		return Refuse("invalid_amd", "amd is %q, want detect, wait or nothing", c.AMD)
 	}
-	return nil
+	if err := refuseID("trunk", c.Trunk); err != nil {
+		return err
+	}
+	return refuseID("application", c.Application)
 }
 
 // CallHangup orders the end of a call.
@@ -83,10 +82,15 @@ type CallHangup struct {
 // Type is call.hangup.
 func (CallHangup) Type() string { return "call.hangup" }
 
-// Validate checks that trunk and leg come together.
+// Validate checks the cause, and that trunk and leg come together.
 func (c CallHangup) Validate() error {
-	if (c.Trunk == "") != (c.Leg == "") {
+	switch {
+	case c.Cause != "" && !c.Cause.Known():
+		return Refuse("invalid_cause", "cause is %q; leave it out, or see schemas/call/cause.json", c.Cause)
+	case (c.Trunk == "") != (c.Leg == ""):
 		return Refuse("invalid_leg", "set both trunk and leg, or neither")
+	case c.Trunk != "":
+		return refuseID("trunk", c.Trunk)
 	}
 	return nil
 }
@@ -110,7 +114,7 @@ func (c CallAnswer) Validate() error {
 	if err := c.Instruction.Validate(); err != nil {
 		return Refuse("invalid_instruction", "%s", err)
 	}
-	return nil
+	return refuseID("trunk", c.Trunk)
 }
 
 // CallRedirect orders that a live call goes on with another instruction.

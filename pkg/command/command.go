@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/strict"
 )
 
@@ -33,6 +34,14 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 // Refuse returns an *Error.
 func Refuse(code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// refuseID refuses a field that is not a valid id, with the code invalid_<field>.
+func refuseID(field, id string) error {
+	if err := call.CheckID(field, id); err != nil {
+		return Refuse("invalid_"+field, "%s", err)
+	}
+	return nil
 }
 
 // Decode reads an order of the named type and validates it. Its error is an

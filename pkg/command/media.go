@@ -16,10 +16,13 @@ type MediaConnect struct {
 // Type is media.connect.
 func (MediaConnect) Type() string { return "media.connect" }
 
-// Validate checks that nothing is missing.
+// Validate checks that nothing is missing, and the ids.
 func (m MediaConnect) Validate() error {
 	if m.Trunk == "" || m.Leg == "" || m.StreamID == "" || m.URL == "" {
 		return Refuse("invalid_stream", "set trunk, leg, stream_id and url")
 	}
-	return nil
+	if err := refuseID("trunk", m.Trunk); err != nil {
+		return err
+	}
+	return refuseID("stream_id", m.StreamID)
 }

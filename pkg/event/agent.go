@@ -2,7 +2,7 @@ package event
 
 var _ = register[AgentBound]()
 
-// AgentBound: an agent took the call. The first acceptance is kept, so a
+// AgentBound records that an agent took the call. The first acceptance is kept, so a
 // repeated webhook never wakes a second agent.
 type AgentBound struct {
 	Application string `json:"application"`

@@ -18,7 +18,7 @@ var (
 	_ = register[CallPriced]()
 )
 
-// CallRequested: an order for an outbound call was accepted.
+// CallRequested records that an order for an outbound call was accepted.
 type CallRequested struct {
 	To           string            `json:"to"`   // E.164 or SIP URI
 	From         string            `json:"from"` // the caller id that will be shown
@@ -35,7 +35,7 @@ func (CallRequested) Type() string { return "call.requested" }
 // Key is empty: a call is requested once.
 func (CallRequested) Key() string { return "" }
 
-// CallReceived: a carrier announced an inbound call.
+// CallReceived records that a carrier announced an inbound call.
 type CallReceived struct {
 	From          string            `json:"from"` // E.164, SIP URI, or "" when withheld
 	To            string            `json:"to"`
@@ -53,7 +53,7 @@ func (CallReceived) Type() string { return "call.received" }
 // Key is empty: a call is received once.
 func (CallReceived) Key() string { return "" }
 
-// CallDialing: a dial is about to be written to the carrier. Recording it is
+// CallDialing records that a dial is about to be written to the carrier. Recording it is
 // the lock: whoever is refused must not dial this attempt.
 type CallDialing struct {
 	Attempt int `json:"attempt"` // from 1
@@ -65,7 +65,7 @@ func (CallDialing) Type() string { return "call.dialing" }
 // Key is the attempt.
 func (c CallDialing) Key() string { return strconv.Itoa(c.Attempt) }
 
-// CallInitiated: the carrier has the call.
+// CallInitiated records that the carrier has the call.
 type CallInitiated struct {
 	CarrierRef string `json:"carrier_ref,omitempty"` // opaque: what the provider needs to act on this call later
 }
@@ -76,7 +76,7 @@ func (CallInitiated) Type() string { return "call.initiated" }
 // Key is empty.
 func (CallInitiated) Key() string { return "" }
 
-// CallRinging: the other side rings.
+// CallRinging records that the other side rings.
 type CallRinging struct{}
 
 // Type is call.ringing.
@@ -85,7 +85,7 @@ func (CallRinging) Type() string { return "call.ringing" }
 // Key is empty.
 func (CallRinging) Key() string { return "" }
 
-// CallAnswered: the call is in progress.
+// CallAnswered records that the call is in progress.
 type CallAnswered struct {
 	AnsweredBy call.AnsweredBy `json:"answered_by,omitempty"` // where detection ran before the answer was told
 }
@@ -112,7 +112,7 @@ func (CallEnded) Type() string { return "call.ended" }
 // Key is empty: there is one end.
 func (CallEnded) Key() string { return "" }
 
-// CallPriced: the carrier told what a leg of the call costs.
+// CallPriced records that the carrier told what a leg of the call costs.
 type CallPriced struct {
 	ID   string    `json:"id"` // the carrier's event or leg, made safe for a subject
 	Cost call.Cost `json:"cost"`

@@ -2,7 +2,7 @@ package event
 
 var _ = register[CommandFailed]()
 
-// CommandFailed: an order was refused. The order itself is in the stream DEAD.
+// CommandFailed records that an order was refused. The order itself is in the stream DEAD.
 type CommandFailed struct {
 	ID      string `json:"id"`      // the order's place in COMMANDS
 	Command string `json:"command"` // e.g. call.dial

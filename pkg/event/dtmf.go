@@ -2,7 +2,7 @@ package event
 
 var _ = register[DTMFReceived]()
 
-// DTMFReceived: the other side pressed a key.
+// DTMFReceived records that the other side pressed a key.
 type DTMFReceived struct {
 	ID         string `json:"id"`    // the carrier's event, or stream and number
 	Digit      string `json:"digit"` // one of 0-9 * # A-D

@@ -2,7 +2,7 @@ package event
 
 var _ = register[RecordingReported]()
 
-// RecordingReported: the carrier told about a recording of the call.
+// RecordingReported records that the carrier told about a recording of the call.
 type RecordingReported struct {
 	ID      string `json:"id"`
 	Status  string `json:"status"` // the carrier's word

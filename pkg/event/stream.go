@@ -6,7 +6,7 @@ var (
 	_ = register[StreamReported]()
 )
 
-// StreamStarted: the carrier opened the media stream; its token is used up.
+// StreamStarted records that the carrier opened the media stream; its token is used up.
 type StreamStarted struct {
 	StreamID        string `json:"stream_id"`
 	CarrierStreamID string `json:"carrier_stream_id,omitempty"`
@@ -21,7 +21,7 @@ func (StreamStarted) Type() string { return "stream.started" }
 // Key is the stream.
 func (s StreamStarted) Key() string { return s.StreamID }
 
-// StreamStopped: the media stream is over.
+// StreamStopped records that the media stream is over.
 type StreamStopped struct {
 	StreamID string `json:"stream_id"`
 	Reason   string `json:"reason"` // stop, closed, hangup, drained, error
@@ -36,7 +36,7 @@ func (StreamStopped) Type() string { return "stream.stopped" }
 // Key is the stream.
 func (s StreamStopped) Key() string { return s.StreamID }
 
-// StreamReported: the carrier's own word about a media stream.
+// StreamReported records that the carrier's own word about a media stream.
 type StreamReported struct {
 	ID     string `json:"id"`     // the carrier's event, made safe for a subject
 	Status string `json:"status"` // started, stopped, error, or the carrier's word

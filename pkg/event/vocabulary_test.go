@@ -5,9 +5,11 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +43,17 @@ func TestVocabularyEqualsItsSchemas(t *testing.T) {
 	})
 }
 
+func TestEveryCauseIsKnown(t *testing.T) {
+	for _, c := range constants(t, "../call", "Cause") {
+		if !call.Cause(c).Known() {
+			t.Errorf("cause %s is not known", c)
+		}
+	}
+	if call.Cause("").Known() || call.Cause("boredom").Known() {
+		t.Error("what is no cause is known")
+	}
+}
+
 func TestOnlyTerminalStatusesEndACall(t *testing.T) {
 	var terminal []string
 	for _, s := range constants(t, "../call", "Status") {
@@ -59,7 +72,7 @@ func TestOnlyTerminalStatusesEndACall(t *testing.T) {
 
 func TestIDPatternEqualsValidID(t *testing.T) {
 	for _, id := range []string{"a", "-a", "_", "0", "default", "01KAP7B6Q2Y8V0J5T3N4M9W1XZ", "", "-", "a.b", "a b", "+1", "é", "a*", "a>",
-		string(make([]byte, 3)), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"} {
+		"a\n", strings.Repeat("a", call.MaxID), strings.Repeat("a", call.MaxID+1)} {
 		doc, err := json.Marshal(id)
 		if err != nil {
 			t.Fatal(err)
@@ -73,29 +86,34 @@ func TestIDPatternEqualsValidID(t *testing.T) {
 // constants returns the values of the text constants of a type, sorted.
 func constants(t *testing.T, folder, typ string) []string {
 	t.Helper()
-	var values []string
-	packages, err := parser.ParseDir(token.NewFileSet(), folder, nil, 0) //nolint:staticcheck // one folder without build tags
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ast.Inspect(packages["call"], func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
+	var values []string
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if id, ok := spec.Type.(*ast.Ident); ok && id.Name == typ {
-			for _, v := range spec.Values {
-				if lit, ok := v.(*ast.BasicLit); ok {
-					s, err := strconv.Unquote(lit.Value)
-					if err != nil {
-						t.Fatal(err)
-					}
-					values = append(values, s)
-				}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
 			}
-		}
-		return true
-	})
+			if id, ok := spec.Type.(*ast.Ident); !ok || id.Name != typ {
+				return true
+			}
+			for _, v := range spec.Values {
+				s, err := strconv.Unquote(v.(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values = append(values, s)
+			}
+			return true
+		})
+	}
 	slices.Sort(values)
 	return values
 }

@@ -5,6 +5,7 @@ package subject
 import (
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/call"
@@ -62,7 +63,7 @@ const AllEvents = events + ">"
 func ParseEvent(s string) (org, callID, typ, key string, err error) {
 	rest, ok := strings.CutPrefix(s, events)
 	parts := strings.Split(rest, ".")
-	if !ok || len(parts) < 4 || len(parts) > 5 {
+	if !ok || len(parts) < 4 || len(parts) > 5 || slices.Contains(parts, "") {
 		return "", "", "", "", fmt.Errorf("subject %q: want %s<org>.<call>.<noun>.<verb>[.<key>]", s, events)
 	}
 	if len(parts) == 5 {
@@ -84,7 +85,7 @@ func CommandsOfNoun(noun string) string { return commands + "*.*." + noun + ".*"
 func ParseCommand(s string) (org, callID, typ string, err error) {
 	rest, ok := strings.CutPrefix(s, commands)
 	parts := strings.Split(rest, ".")
-	if !ok || len(parts) != 4 {
+	if !ok || len(parts) != 4 || slices.Contains(parts, "") {
 		return "", "", "", fmt.Errorf("subject %q: want %s<org>.<call>.<noun>.<verb>", s, commands)
 	}
 	return parts[0], parts[1], parts[2] + "." + parts[3], nil
@@ -152,9 +153,10 @@ func LegKey(org, trunk, legID string) string { return call.InboundID(org, trunk,
 func LiveKey(org, callID string) string { return org + "." + callID }
 
 // Token makes one safe token of any text: the text itself where it is a valid
-// id, "x" and its base32 where it is not, a hash where that would be too long.
+// id that begins with no x, else "x" and its base32, or a hash where that would
+// be too long.
 func Token(text string) string {
-	if call.ValidID(text) {
+	if call.ValidID(text) && text[0] != 'x' {
 		return text
 	}
 	if len(text) > 36 {

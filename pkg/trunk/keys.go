@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -144,7 +145,9 @@ func (d derived) sum(parts []string) []byte {
 	h := hmac.New(sha256.New, d.mac)
 	for _, p := range parts {
 		// The length keeps ("ab","c") and ("a","bc") apart.
-		fmt.Fprintf(h, "%d:%s", len(p), p)
+		h.Write(strconv.AppendInt(nil, int64(len(p)), 10))
+		h.Write([]byte{':'})
+		h.Write([]byte(p))
 	}
 	return h.Sum(nil)[:macSize]
 }

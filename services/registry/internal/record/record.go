@@ -3,16 +3,15 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/command"
+	"github.com/trunkline-io/trunkline/pkg/strict"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
@@ -70,10 +69,8 @@ type Name struct {
 func with[Q any](handle func(context.Context, Q) (any, error)) func(context.Context, []byte) (any, error) {
 	return func(ctx context.Context, request []byte) (any, error) {
 		var q Q
-		dec := json.NewDecoder(bytes.NewReader(request))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&q); err != nil {
-			return nil, command.Refuse("invalid_request", "%s", strings.TrimPrefix(err.Error(), "json: "))
+		if err := strict.Decode(request, &q); err != nil {
+			return nil, command.Refuse("invalid_request", "%s", err)
 		}
 		return handle(ctx, q)
 	}
