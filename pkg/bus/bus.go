@@ -95,7 +95,11 @@ func (b *Bus) dial(name string) (*nats.Conn, error) {
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(2 * time.Second),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { b.log.WithField("conn", name).WithError(err).Warn("nats is away") }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil is a close of our own
+				b.log.WithField("conn", name).WithError(err).Warn("nats is away")
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { b.log.WithField("conn", name).Info("nats is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			entry := b.log.WithField("conn", name).WithError(err)
@@ -125,7 +129,14 @@ func (b *Bus) Close() {
 }
 
 // Ping makes a round trip to the server.
-func (b *Bus) Ping(ctx context.Context) error { return b.nc.FlushWithContext(ctx) }
+func (b *Bus) Ping(ctx context.Context) error { return flush(ctx, b.nc) }
+
+// flush makes a round trip, within a limit where ctx has none.
+func flush(ctx context.Context, nc *nats.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return nc.FlushWithContext(ctx)
+}
 
 // atLeast compares the first two numbers of dotted versions.
 func atLeast(version, want string) bool {

@@ -37,6 +37,17 @@ func (b *Bus) Offer(ctx context.Context, o media.Offer) (media.Accept, error) {
 // Agents takes part in the queue of an application's agents until ctx ends.
 // decide answers one offer and must not block.
 func (b *Bus) Agents(ctx context.Context, org, application string, decide func(media.Offer) media.Accept) error {
+	leave, err := b.Join(ctx, org, application, decide)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return leave()
+}
+
+// Join is Agents for who must know that offers come from now on: it returns
+// when the server has them, and leave ends it.
+func (b *Bus) Join(ctx context.Context, org, application string, decide func(media.Offer) media.Accept) (leave func() error, err error) {
 	sub, err := b.nc.QueueSubscribe(subject.Offer(org, application), "agents", func(msg *nats.Msg) {
 		var o media.Offer
 		reply := media.Accept{Reason: "the offer cannot be read"}
@@ -48,13 +59,13 @@ func (b *Bus) Agents(ctx context.Context, org, application string, decide func(m
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("agents of %s: %w", application, err)
+		return nil, fmt.Errorf("agents of %s: %w", application, err)
 	}
-	if err := b.nc.FlushWithContext(ctx); err != nil {
-		return fmt.Errorf("agents of %s: %w", application, err)
+	if err := flush(ctx, b.nc); err != nil {
+		_ = sub.Unsubscribe()
+		return nil, fmt.Errorf("agents of %s: %w", application, err)
 	}
-	<-ctx.Done()
-	return sub.Unsubscribe()
+	return sub.Unsubscribe, nil
 }
 
 // Line is the connection that carries one call's audio. Calls are spread over
@@ -71,7 +82,7 @@ func (b *Bus) Line(callID string) Line {
 func (l Line) Publish(subj string, data []byte) error { return l.nc.Publish(subj, data) }
 
 // Flush waits until the server has seen everything published so far.
-func (l Line) Flush(ctx context.Context) error { return l.nc.FlushWithContext(ctx) }
+func (l Line) Flush(ctx context.Context) error { return flush(ctx, l.nc) }
 
 // Subscribe hands every message of a subject to each, in order, until stop is
 // called. each must not block and must not keep data.

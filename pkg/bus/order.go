@@ -51,9 +51,24 @@ func (b *Bus) Send(ctx context.Context, org, callID string, c command.Command) e
 	return b.SendRaw(ctx, org, callID, c.Type(), doc)
 }
 
+// SendOnce is Send for an order that several may give at once, as when a
+// webhook is repeated: of those that a call is given with one key, the first
+// within two minutes is kept. The others count as sent.
+func (b *Bus) SendOnce(ctx context.Context, org, callID, key string, c command.Command) error {
+	doc, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("send %s: %w", c.Type(), err)
+	}
+	return b.send(ctx, org, callID, c.Type(), doc, jetstream.WithMsgID(subject.Command(org, callID, c.Type())+"."+key))
+}
+
 // SendRaw is Send for an order in its wire form.
 func (b *Bus) SendRaw(ctx context.Context, org, callID, typ string, doc []byte) error {
-	_, err := b.js.Publish(ctx, subject.Command(org, callID, typ), doc)
+	return b.send(ctx, org, callID, typ, doc)
+}
+
+func (b *Bus) send(ctx context.Context, org, callID, typ string, doc []byte, opts ...jetstream.PublishOpt) error {
+	_, err := b.js.Publish(ctx, subject.Command(org, callID, typ), doc, opts...)
 	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 		return fmt.Errorf("send %s: %w: there is no such command", typ, ErrNoResponders)
 	}

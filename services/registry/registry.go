@@ -26,6 +26,7 @@ const Version = "0.1.0"
 type Config struct {
 	Links  trunk.Links
 	Listen string `env:"REGISTRY_LISTEN" envDefault:":8083" help:"address of /healthz, /readyz and /metrics; empty for none"`
+	Ready  func() `env:"-"` // called once the log is read and requests are answered
 }
 
 // Run answers requests until ctx ends, then finishes those in hand.
@@ -47,7 +48,12 @@ func Run(ctx context.Context, cfg Config, b *bus.Bus, log *logrus.Logger) error 
 	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return b.Tail(ctx, bus.Span{Filters: live.Filters()}, func() { caughtUp.Store(true) }, calls.Add)
+		return b.Tail(ctx, bus.Span{Filters: live.Filters()}, func() {
+			caughtUp.Store(true)
+			if cfg.Ready != nil {
+				cfg.Ready()
+			}
+		}, calls.Add)
 	})
 	group.Go(func() error {
 		endpoints := append(records.Endpoints(), calls.Endpoints()...)

@@ -1,0 +1,71 @@
+package demo
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/trunkline-io/trunkline/pkg/audio/wav"
+	"github.com/trunkline-io/trunkline/pkg/call"
+)
+
+// Report is what a demonstration came to.
+type Report struct {
+	OK       bool     `json:"ok"` // every call did what it should
+	Seconds  float64  `json:"seconds"`
+	Out      string   `json:"out"` // folder of the recordings
+	Calls    []Call   `json:"calls"`
+	Problems []string `json:"problems"` // that are no single call's
+}
+
+// Call is what one call came to. The Sound is the echo of what the person said.
+type Call struct {
+	Carrier   string         `json:"carrier"`
+	Direction call.Direction `json:"direction"`
+	OK        bool           `json:"ok"`
+	Problems  []string       `json:"problems"` // what did not hold
+	ID        string         `json:"call_id"`
+	Leg       string         `json:"leg_id"` // the carrier's id of the call
+	From      string         `json:"from"`
+	To        string         `json:"to"`
+	Format    string         `json:"format"` // of the carrier's media
+	// AnsweredMS is how long after its begin the call was answered, as the
+	// carrier saw it; null where it was not.
+	AnsweredMS *int64 `json:"answered_ms"`
+	Sound
+	Greeting   Sound    `json:"greeting"`
+	Events     []Entry  `json:"events"`
+	SaidWAV    string   `json:"said_wav"`  // the person's mouth
+	HeardWAV   string   `json:"heard_wav"` // the person's ear, on the same time line
+	CarrierLog []string `json:"carrier_log"`
+}
+
+func newReport(out string, took time.Duration, calls []Call, strays []string) *Report {
+	r := &Report{OK: len(strays) == 0, Seconds: rounded(took.Seconds(), 1), Out: out, Calls: calls, Problems: strays}
+	if r.Problems == nil {
+		r.Problems = []string{}
+	}
+	for _, c := range calls {
+		r.OK = r.OK && c.OK
+	}
+	return r
+}
+
+// save writes the recordings of a call.
+func (s *stage) save(c *Call, ev evidence) error {
+	for _, r := range []struct {
+		what string
+		clip clip
+		path *string
+	}{{"said", ev.said, &c.SaidWAV}, {"heard", ev.heard, &c.HeardWAV}} {
+		if r.clip.rate == 0 {
+			continue
+		}
+		*r.path = filepath.Join(s.out, fmt.Sprintf("%s-%s-%s.wav", c.Carrier, c.Direction, r.what))
+		if err := os.WriteFile(*r.path, wav.Encode(r.clip.pcm, r.clip.rate), 0o644); err != nil {
+			return fmt.Errorf("recording: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// What stands behind the one address.
+const (
+	webhooks = iota
+	sockets
+	backends
+)
+
+// mediaPrefix is where every media URL begins; see trunk.Links.
+var mediaPrefix = []byte("/v1/media/")
+
+// front serves ingress and media on one address, so that one tunnel or one
+// certificate is enough.
+type front struct {
+	ln       net.Listener
+	mounted  [backends]chan struct{}
+	handlers [backends]fasthttp.RequestHandler
+	closed   chan struct{} // closed once no request is in hand any more
+}
+
+func newFront(ln net.Listener) *front {
+	f := &front{ln: ln, closed: make(chan struct{})}
+	for i := range f.mounted {
+		f.mounted[i] = make(chan struct{})
+	}
+	return f
+}
+
+// serve returns what a service calls instead of listening: it puts the
+// service's app behind the address and keeps it there until the front closes.
+func (f *front) serve(backend int) func(context.Context, *fiber.App) error {
+	return func(_ context.Context, app *fiber.App) error {
+		f.handlers[backend] = app.Handler()
+		close(f.mounted[backend])
+		<-f.closed
+		return nil
+	}
+}
+
+// run calls ready once it serves. It serves until ctx ends, then lets the requests in hand come to their end.
+// Media sockets outlive it: the media service drains them.
+func (f *front) run(ctx context.Context, ready func()) error {
+	defer close(f.closed)
+	for _, mounted := range f.mounted {
+		select {
+		case <-mounted:
+		case <-ctx.Done():
+			return f.ln.Close()
+		}
+	}
+	server := &fasthttp.Server{
+		Handler: f.route, Name: "trunkline", MaxRequestBodySize: 1 << 20, ReadBufferSize: 16 << 10,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, NoDefaultServerHeader: true,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(f.ln) }()
+	ready()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = server.ShutdownWithContext(closing) // past the limit, open requests are cut off
+	return <-served
+}
+
+func (f *front) route(c *fasthttp.RequestCtx) {
+	if bytes.HasPrefix(c.Path(), mediaPrefix) {
+		f.handlers[sockets](c)
+		return
+	}
+	f.handlers[webhooks](c)
+}

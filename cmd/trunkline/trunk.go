@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/trunk"
+)
+
+type trunkCmd struct {
+	Add    trunkAddCmd    `cmd:"" help:"Add a trunk, or change one."`
+	List   trunkListCmd   `cmd:"" help:"List trunks."`
+	Show   trunkShowCmd   `cmd:"" help:"Show one trunk: its settings, its URLs, what is missing."`
+	Test   trunkTestCmd   `cmd:"" help:"Ask the carrier whether it takes the trunk's credentials."`
+	Remove trunkRemoveCmd `cmd:"" help:"Remove a trunk that has no numbers."`
+}
+
+type trunkAddCmd struct {
+	client
+	Name           string            `arg:"" help:"Name of the trunk."`
+	Provider       string            `required:"" help:"Kind of carrier; see trunkline provider list."`
+	Set            map[string]string `short:"s" help:"A field of the provider: --set account_sid=AC... A value @FILE is read from a file, env:NAME from the environment, so that secrets stay off the command line."`
+	Country        string            `help:"Country (ISO 3166) by which national numbers are read, e.g. US."`
+	APIURL         string            `name:"api-url" help:"Another address for the carrier's REST API: a proxy, a simulated carrier."`
+	AllowUnsigned  bool              `help:"Let unsigned webhooks in. Laboratory only: anybody can forge calls."`
+	CallsPerSecond float64           `help:"Bound on how fast calls are dialled; 0 for none."`
+	MaxCalls       int               `help:"Bound on calls at once; 0 for none."`
+}
+
+type shownTrunk struct {
+	trunk.Trunk
+	InboundURL string           `json:"inbound_url"`
+	StatusURL  string           `json:"status_url"`
+	Checklist  []provider.Check `json:"checklist,omitempty"`
+}
+
+type recordName struct {
+	Org   string `json:"org"`
+	Name  string `json:"name,omitempty"`
+	Trunk string `json:"trunk,omitempty"`
+}
+
+// Run adds or changes a trunk.
+func (c trunkAddCmd) Run(ctx context.Context, out io.Writer) error {
+	config, err := fieldValues(c.Provider, c.Set)
+	if err != nil {
+		return err
+	}
+	t := trunk.Trunk{Org: c.Org, Name: c.Name, Provider: c.Provider, Config: config, Country: c.Country, APIURL: c.APIURL,
+		AllowUnsigned: c.AllowUnsigned, CallsPerSecond: c.CallsPerSecond, MaxCalls: c.MaxCalls}
+	var stored shownTrunk
+	if err := c.ask(ctx, "trunk", "put", t, &stored); err != nil {
+		return err
+	}
+	return c.show(out, stored)
+}
+
+// fieldValues turns texts into what the provider's fields take.
+func fieldValues(providerName string, set map[string]string) (map[string]any, error) {
+	config := map[string]any{}
+	spec := provider.Lookup(providerName)
+	for name, text := range set {
+		text, err := readValue(text)
+		if err != nil {
+			return nil, fmt.Errorf("--set %s: %w", name, err)
+		}
+		config[name] = text
+		if spec == nil {
+			continue // registry names the providers there are
+		}
+		if f, ok := spec.Field(name); ok {
+			if config[name], err = typed(f, text); err != nil {
+				return nil, fmt.Errorf("--set %s: %w", name, err)
+			}
+		}
+	}
+	return config, nil
+}
+
+func readValue(text string) (string, error) {
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		content, err := os.ReadFile(file)
+		return strings.TrimSpace(string(content)), err
+	}
+	if name, ok := strings.CutPrefix(text, "env:"); ok {
+		value, set := os.LookupEnv(name)
+		if !set {
+			return "", fmt.Errorf("the environment has no %s", name)
+		}
+		return value, nil
+	}
+	return text, nil
+}
+
+func typed(f provider.FieldSpec, text string) (any, error) {
+	switch f.Type {
+	case provider.Boolean, provider.NumberOf:
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			return nil, fmt.Errorf("%q is not a %s", text, f.Type)
+		}
+		return v, nil
+	case provider.Strings:
+		return strings.Split(text, ","), nil
+	}
+	return text, nil
+}
+
+type trunkListCmd struct{ client }
+
+// Run lists trunks.
+func (c trunkListCmd) Run(ctx context.Context, out io.Writer) error {
+	var list []shownTrunk
+	if err := c.ask(ctx, "trunk", "list", recordName{Org: c.Org}, &list); err != nil {
+		return err
+	}
+	return show(out, c.JSON, list, "There are no trunks. `trunkline trunk add` makes one.", []string{"NAME", "PROVIDER", "ACCOUNT", "MISSING"},
+		func(t shownTrunk) []string {
+			return []string{t.Name, t.Provider, orDash(t.account()), orDash(t.missing())}
+		})
+}
+
+func (t shownTrunk) account() string {
+	if spec := provider.Lookup(t.Provider); spec != nil {
+		account, _ := t.Config[spec.AccountField].(string)
+		return account
+	}
+	return ""
+}
+
+func (t shownTrunk) missing() string {
+	var texts []string
+	for _, c := range t.Checklist {
+		if c.Blocking {
+			texts = append(texts, c.Text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+type trunkShowCmd struct {
+	client
+	Name string `arg:"" help:"Name of the trunk."`
+}
+
+// Run shows one trunk.
+func (c trunkShowCmd) Run(ctx context.Context, out io.Writer) error {
+	var t shownTrunk
+	if err := c.ask(ctx, "trunk", "get", recordName{Org: c.Org, Name: c.Name}, &t); err != nil {
+		return err
+	}
+	return c.show(out, t)
+}
+
+func (c client) show(out io.Writer, t shownTrunk) error {
+	if c.JSON {
+		return printJSON(out, t)
+	}
+	rows := [][]string{{"provider", t.Provider}}
+	fields := make([]string, 0, len(t.Config))
+	for name := range t.Config {
+		fields = append(fields, name)
+	}
+	slices.Sort(fields)
+	for _, name := range fields {
+		rows = append(rows, []string{name, fmt.Sprint(t.Config[name])})
+	}
+	if t.APIURL != "" {
+		rows = append(rows, []string{"api url", t.APIURL})
+	}
+	rows = append(rows, []string{"inbound url", t.InboundURL}, []string{"status url", t.StatusURL})
+	if err := table(out, "", []string{"trunk", t.Name}, rows); err != nil {
+		return err
+	}
+	for _, check := range t.Checklist {
+		mark := "to do"
+		if check.Blocking {
+			mark = "MISSING"
+		}
+		if _, err := fmt.Fprintf(out, "%s: %s\n", mark, check.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type trunkTestCmd struct {
+	client
+	Name string `arg:"" help:"Name of the trunk."`
+}
+
+// Run tests a trunk's credentials.
+func (c trunkTestCmd) Run(ctx context.Context, out io.Writer) error {
+	if err := c.ask(ctx, "trunk", "test", recordName{Org: c.Org, Name: c.Name}, nil); err != nil {
+		return err
+	}
+	return c.done(out, "The carrier takes the credentials of trunk "+c.Name+".")
+}
+
+type trunkRemoveCmd struct {
+	client
+	Name string `arg:"" help:"Name of the trunk."`
+}
+
+// Run removes a trunk.
+func (c trunkRemoveCmd) Run(ctx context.Context, out io.Writer) error {
+	if err := c.ask(ctx, "trunk", "delete", recordName{Org: c.Org, Name: c.Name}, nil); err != nil {
+		return err
+	}
+	return c.done(out, "Trunk "+c.Name+" is removed.")
+}
+
+// done says that something was done.
+func (c client) done(out io.Writer, text string) error {
+	if c.JSON {
+		return printJSON(out, map[string]bool{"done": true})
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
+}

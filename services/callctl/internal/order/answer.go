@@ -1,0 +1,48 @@
+package order
+
+import (
+	"context"
+	"time"
+
+	"github.com/trunkline-io/trunkline/pkg/bus"
+	"github.com/trunkline-io/trunkline/pkg/command"
+	"github.com/trunkline-io/trunkline/pkg/provider"
+)
+
+// answerWithin is how long after its publication an order to answer makes
+// sense: no caller listens to the ringing tone for longer.
+const answerWithin = time.Minute
+
+// answerTries is for how many deliveries an answer of unknown outcome is worth
+// a try.
+const answerTries = 4
+
+// answer answers an inbound call at a carrier that is answered over REST.
+func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) error {
+	if time.Since(o.Published) > answerWithin {
+		return command.Refuse("expired", "the caller waited longer than %s; are enough callctl running?", answerWithin)
+	}
+	known, err := d.known(ctx, o)
+	if err != nil || known.End != nil {
+		return err
+	}
+	line, err := d.Line(o.Org, c.Trunk)
+	if err != nil {
+		return err
+	}
+	leg := known.ProviderLeg()
+	leg.ID = c.Leg
+	if err = line.Account.Answer(ctx, leg, c.Instruction); err == nil {
+		d.Entry(known.State).Info("call is answered")
+		return nil
+	}
+	switch provider.KindOf(err) {
+	case provider.KindNotFound, provider.KindConflict:
+		// The caller is gone, or this very order was carried out before.
+		d.Entry(known.State).WithError(err).Info("there is nobody to answer any more")
+		return nil
+	case provider.KindUnavailable, provider.KindRateLimited:
+		return &bus.Again{After: 500 * time.Millisecond, Err: err}
+	}
+	return carrierSays(o, err, answerTries)
+}

@@ -1,0 +1,23 @@
+// Command ingress runs Trunkline's ingress service.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/trunkline-io/trunkline/pkg/bus"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/all"
+	"github.com/trunkline-io/trunkline/pkg/service"
+	"github.com/trunkline-io/trunkline/pkg/trunk"
+	"github.com/trunkline-io/trunkline/services/ingress"
+)
+
+func main() {
+	var cfg ingress.Config
+	os.Exit(service.Main("ingress", &cfg, func(ctx context.Context, keys *trunk.Keys, b *bus.Bus, log *logrus.Logger) error {
+		cfg.Links.Keys = keys
+		return ingress.Run(ctx, cfg, b, log)
+	}))
+}
