@@ -42,9 +42,9 @@ func (h *Health) Mount(app *fiber.App) {
 }
 
 // Serve runs an HTTP server for the three routes alone until ctx ends, for
-// services that have no other. An empty listen address means none.
+// services that have no other. The address "off", or none, means no server.
 func (h *Health) Serve(ctx context.Context, listen string) error {
-	if listen == "" {
+	if listen == "off" || listen == "" {
 		<-ctx.Done()
 		return nil
 	}

@@ -32,7 +32,7 @@ const Version = "0.1.0"
 // Config of the service.
 type Config struct {
 	Links  trunk.Links
-	Listen string `env:"CALLCTL_LISTEN" envDefault:":8082" help:"address of /healthz, /readyz and /metrics; empty for none"`
+	Listen string `env:"CALLCTL_LISTEN" envDefault:":8082" help:"address of /healthz, /readyz and /metrics; off for none"`
 
 	RedisURL string        `env:"CALLCTL_REDIS_URL" help:"Redis that counts the calls of a trunk for all callctl; without it each counts its own"`
 	Parallel int           `env:"CALLCTL_PARALLEL" envDefault:"64" help:"orders in hand at once"`

@@ -272,7 +272,7 @@ func TestGarbageEndsNoCall(t *testing.T) {
 		}
 	}
 	a.order(media.Control{DTMF: &media.DTMFControl{Digits: "1"}}) // which Twilio cannot
-	a.say([]byte{1})                                             // half a sample
+	a.say([]byte{1})                                              // half a sample
 	a.say(nil)
 	c.speak(make([]byte, 160))
 	a.hear(640)

@@ -139,7 +139,9 @@ func path(callID string) trunk.StreamPath {
 	return trunk.StreamPath{Org: org, Trunk: "main", Call: callID, Stream: stream(callID)}
 }
 
-func (s *site) url(callID string) string { return s.links.Stream(path(callID), time.Now().Add(time.Minute)) }
+func (s *site) url(callID string) string {
+	return s.links.Stream(path(callID), time.Now().Add(time.Minute))
+}
 
 // fact waits for a fact of a call.
 func (s *site) fact(callID string, like event.Fact) *event.Event {
@@ -415,4 +417,3 @@ func (b *safeBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
-

@@ -25,7 +25,7 @@ const Version = "0.1.0"
 // Config of the service.
 type Config struct {
 	Links  trunk.Links
-	Listen string `env:"REGISTRY_LISTEN" envDefault:":8083" help:"address of /healthz, /readyz and /metrics; empty for none"`
+	Listen string `env:"REGISTRY_LISTEN" envDefault:":8083" help:"address of /healthz, /readyz and /metrics; off for none"`
 	Ready  func() `env:"-"` // called once the log is read and requests are answered
 }
 

@@ -182,5 +182,5 @@ func (d Desk) leg(ctx context.Context, q Call) (*trunk.Line, provider.Leg, error
 		return nil, provider.Leg{}, command.Refuse("call_not_live", "call %q is %s; no carrier has it", q.Call, c.Status)
 	}
 	line, err := d.Line(q.Org, c.Trunk)
-	return line, c.ProviderLeg(), err
+	return line, d.Leg(c), err
 }

@@ -132,3 +132,46 @@ func TestNoAttemptBeginsAfterTheEnd(t *testing.T) {
 		t.Errorf("the carrier was asked for %d calls, want 1", n)
 	}
 }
+
+// hangingUp is a budget during whose answer somebody hangs up.
+type hangingUp struct {
+	budget.Budget
+	r *toy.Rig
+}
+
+func (h hangingUp) Take(_ context.Context, _, id string, _ budget.Limits, _ time.Duration) (time.Duration, error) {
+	h.r.Record(id, "", event.CallEnded{Status: "canceled", Cause: "canceled"})
+	return 0, nil
+}
+
+func TestNobodyIsRungWhoWasHungUpBefore(t *testing.T) {
+	r := toy.New(t)
+	r.PutTrunk(trunk.Trunk{Name: toy.Main, Provider: toy.Name, Country: "US", MaxCalls: 1})
+	d := newDialer(r)
+	d.Budget = hangingUp{d.Budget, r}
+	r.Must(take(r.Context(), d, "c1"))
+	if n := r.Carrier.Asked(); n != 0 || !toy.Has[event.CallDialing](r, "c1") {
+		t.Errorf("the carrier was asked for %d calls after the end", n)
+	}
+}
+
+// away is a budget that cannot be asked.
+type away struct{ budget.Budget }
+
+func (away) Take(context.Context, string, string, budget.Limits, time.Duration) (time.Duration, error) {
+	return 0, errors.New("away")
+}
+
+func TestNobodyIsRungWhileTheBudgetIsAway(t *testing.T) {
+	r := toy.New(t)
+	r.PutTrunk(trunk.Trunk{Name: toy.Main, Provider: toy.Name, Country: "US", CallsPerSecond: 100})
+	d := newDialer(r)
+	d.Budget = away{}
+	var again *bus.Again
+	if err := d.Take(r.Context(), delivery("c1", 1), order); !errors.As(err, &again) {
+		t.Errorf("got %v, want to be asked again", err)
+	}
+	if n := r.Carrier.Asked(); n != 0 {
+		t.Errorf("the carrier was asked for %d calls", n)
+	}
+}

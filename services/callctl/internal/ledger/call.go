@@ -13,7 +13,7 @@ import (
 // Kinds of carrier.reported that callctl writes.
 const (
 	kindDial = "dial"     // a carrier's word that an attempt rang nobody
-	kindLate = "late_leg" // a leg that showed up after the end was ordered to hang up
+	kindLate = "late_leg" // a leg that showed up after the end was seen to
 )
 
 // Call is what the log tells about one call, as far as callctl needs it.
@@ -22,7 +22,7 @@ type Call struct {
 	Requested event.CallRequested
 	Refused   int  // the newest attempt of which it is proved that it rang nobody
 	Priced    bool // a carrier told what it costs
-	HungUp    bool // its late leg was ordered to hang up
+	HungUp    bool // its late leg was seen to
 	endKnew   bool // whoever recorded the end knew the leg
 }
 
@@ -67,11 +67,6 @@ func (c *Call) Located() bool { return c.Leg != "" || c.Ref != "" }
 // leg, and that leg is known now: it may ring for nobody.
 func (c *Call) Late() bool { return c.End != nil && c.Located() && !c.endKnew && !c.HungUp }
 
-// ProviderLeg is the leg as its provider takes it.
-func (c *Call) ProviderLeg() provider.Leg {
-	return provider.Leg{ID: c.Leg, Ref: c.Ref, CallID: c.Call}
-}
-
 // Refusal is the fact that a carrier refused attempt n without ringing anybody.
 // It is what opens the next attempt.
 func Refusal(n int, err error) event.CarrierReported {
@@ -81,7 +76,12 @@ func Refusal(n int, err error) event.CarrierReported {
 
 func refusalID(n int) string { return fmt.Sprintf("dial-%d", n) }
 
-// LateLeg is the fact that a late leg was ordered to hang up.
-func LateLeg() event.CarrierReported {
-	return event.CarrierReported{ID: "late-leg", Kind: kindLate, Status: "hung_up"}
+// LateLeg is the fact that a late leg was ordered to hang up, or that it turned
+// out to be another call's.
+func LateLeg(mine bool) event.CarrierReported {
+	f := event.CarrierReported{ID: "late-leg", Kind: kindLate, Status: "hung_up"}
+	if !mine {
+		f.Status = "of_another_call"
+	}
+	return f
 }

@@ -118,17 +118,19 @@ func (l *Ledger) Ended(ctx context.Context, s event.State) (bool, error) {
 	return err == nil, err
 }
 
-// Initiated records that the carrier has the call, and whose the leg is. The
-// leg first: a carrier may tell about it on a URL that names no call.
+// Initiated records what the carrier said to a dial: that it has the call. The
+// leg is kept first: a carrier may tell about it on a URL that names no call.
 func (l *Ledger) Initiated(ctx context.Context, s event.State, res provider.DialResult) error {
 	if res.LegID != "" {
-		switch mine, err := l.claim(ctx, s, res.LegID); {
-		case err != nil:
+		// Another call may have guessed that the leg is its own; see Find.
+		if err := l.own(ctx, s, res.LegID); err != nil {
 			l.Entry(s).WithError(err).Warn("leg is not kept")
-		case !mine:
-			l.Entry(s).WithField("leg_id", res.LegID).Error("the carrier gave a leg of another call")
 		}
 	}
+	return l.initiated(ctx, s, res)
+}
+
+func (l *Ledger) initiated(ctx context.Context, s event.State, res provider.DialResult) error {
 	s.Leg = res.LegID
 	_, _, err := l.Record(ctx, s, event.CallInitiated{CarrierRef: res.Ref})
 	return err
@@ -140,11 +142,21 @@ type owner struct {
 	Call string `json:"call_id"`
 }
 
-// claim keeps whose a leg is, and reports whether it is this call's.
-func (l *Ledger) claim(ctx context.Context, s event.State, leg string) (mine bool, err error) {
+func (l *Ledger) own(ctx context.Context, s event.State, leg string) error {
 	ctx, cancel := context.WithTimeout(ctx, tryFor)
 	defer cancel()
-	me := owner{Org: s.Org, Call: s.Call}
+	doc, err := json.Marshal(owner{s.Org, s.Call})
+	if err != nil {
+		return err
+	}
+	return l.legs.Put(ctx, subject.LegKey(s.Org, s.Trunk, leg), doc)
+}
+
+// Claim reports whether a leg is a call's: nobody's leg is the call's from now on.
+func (l *Ledger) Claim(ctx context.Context, s event.State, leg string) (mine bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tryFor)
+	defer cancel()
+	me, it := owner{s.Org, s.Call}, owner{}
 	doc, err := json.Marshal(me)
 	if err != nil {
 		return false, err
@@ -158,7 +170,6 @@ func (l *Ledger) claim(ctx context.Context, s event.State, leg string) (mine boo
 	if err != nil {
 		return false, err
 	}
-	var it owner
 	err = json.Unmarshal(kept, &it)
 	return it == me, err
 }
@@ -176,21 +187,30 @@ func (l *Ledger) Find(ctx context.Context, line *trunk.Line, c *Call) (found boo
 	// A carrier that cannot tell two dials to one number apart may name a leg
 	// that is another call's.
 	if res.LegID != "" {
-		mine, err := l.claim(ctx, c.State, res.LegID)
+		mine, err := l.Claim(ctx, c.State, res.LegID)
 		if err != nil || !mine {
 			return false, err
 		}
 	}
-	return true, l.Initiated(ctx, c.State, res)
+	return true, l.initiated(ctx, c.State, res)
 }
 
 // Request is the dial of a call as its provider takes it.
 func (l *Ledger) Request(c *Call) provider.DialRequest {
-	s := c.State
-	return provider.DialRequest{CallID: s.Call, To: s.To, From: s.From, RingSeconds: s.RingSeconds, LimitSeconds: c.Requested.LimitSeconds,
-		URL: func(h provider.Hook) string {
-			return l.Links.Hook(trunk.HookPath{Provider: s.Provider, Org: s.Org, Trunk: s.Trunk, Hook: h, Call: s.Call})
-		}}
+	return provider.DialRequest{CallID: c.Call, To: c.To, From: c.From, RingSeconds: c.RingSeconds,
+		LimitSeconds: c.Requested.LimitSeconds, URL: l.hooks(c.State)}
+}
+
+// Leg is the leg of a call as its provider takes it.
+func (l *Ledger) Leg(c *Call) provider.Leg {
+	return provider.Leg{ID: c.Leg, Ref: c.Ref, CallID: c.Call, URL: l.hooks(c.State)}
+}
+
+// hooks mints the callback URLs of a call.
+func (l *Ledger) hooks(s event.State) func(provider.Hook) string {
+	return func(h provider.Hook) string {
+		return l.Links.Hook(trunk.HookPath{Provider: s.Provider, Org: s.Org, Trunk: s.Trunk, Hook: h, Call: s.Call})
+	}
 }
 
 // Line returns a trunk. Its error is a *command.Error.

@@ -30,7 +30,7 @@ func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) e
 	if err != nil {
 		return err
 	}
-	leg := known.ProviderLeg()
+	leg := d.Leg(known)
 	leg.ID = c.Leg
 	if err = line.Account.Answer(ctx, leg, c.Instruction); err == nil {
 		d.Entry(known.State).Info("call is answered")

@@ -42,7 +42,7 @@ func (d *Desk) hangUp(ctx context.Context, o *bus.Order, c command.CallHangup) e
 	if err != nil {
 		return err
 	}
-	if err := d.hangUpLeg(ctx, o, line, known.ProviderLeg()); err != nil {
+	if err := d.hangUpLeg(ctx, o, line, d.Leg(known)); err != nil {
 		return err
 	}
 	return d.endUnreported(ctx, line, known, c.Cause)
@@ -66,7 +66,7 @@ func (d *Desk) endUnreported(ctx context.Context, line *trunk.Line, c *ledger.Ca
 	if c.AnsweredAt.IsZero() {
 		end = event.CallEnded{Status: call.Canceled, Cause: causeOr(cause, call.CauseCanceled)}
 	}
-	if s, err := line.Account.Status(ctx, c.ProviderLeg()); err == nil && s.Status.Terminal() {
+	if s, err := line.Account.Status(ctx, d.Leg(c)); err == nil && s.Status.Terminal() {
 		end.Status, end.CarrierCode, end.Seconds = s.Status, s.Raw, s.Seconds
 	}
 	return d.End(ctx, c.State, end)

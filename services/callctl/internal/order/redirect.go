@@ -31,7 +31,7 @@ func (d *Desk) redirect(ctx context.Context, o *bus.Order, c command.CallRedirec
 	if err != nil {
 		return err
 	}
-	err = line.Account.Redirect(ctx, known.ProviderLeg(), c.Instruction)
+	err = line.Account.Redirect(ctx, d.Leg(known), c.Instruction)
 	switch {
 	case err == nil:
 		d.Entry(known.State).WithField("step", c.Instruction.Steps[0].Verb()).Info("call is redirected")

@@ -78,7 +78,7 @@ func (w *Sweeper) ask(ctx context.Context, t *task) error {
 	line, err := w.Line(c.Org, c.Trunk)
 	var s provider.LegStatus
 	if err == nil {
-		s, err = line.Account.Status(ctx, c.ProviderLeg())
+		s, err = line.Account.Status(ctx, w.Leg(c))
 	}
 	switch {
 	case err == nil && s.Status.Terminal():
@@ -111,11 +111,21 @@ func (w *Sweeper) ask(ctx context.Context, t *task) error {
 
 // hangUpLate orders that a leg that showed up after its call's end is hung up.
 func (w *Sweeper) hangUpLate(ctx context.Context, c *ledger.Call) error {
-	w.Entry(c.State).Warn("a leg showed up after the end of its call; it is hung up")
-	if err := w.sendHangup(ctx, c); err != nil {
-		return err
+	mine := true
+	if c.Leg != "" {
+		var err error
+		// A leg found by guessing may turn out to be another call's.
+		if mine, err = w.Claim(ctx, c.State, c.Leg); err != nil {
+			return err
+		}
 	}
-	_, _, err := w.Record(ctx, c.State, ledger.LateLeg())
+	if mine {
+		w.Entry(c.State).Warn("a leg showed up after the end of its call; it is hung up")
+		if err := w.sendHangup(ctx, c); err != nil {
+			return err
+		}
+	}
+	_, _, err := w.Record(ctx, c.State, ledger.LateLeg(mine))
 	return err
 }
 
@@ -134,7 +144,7 @@ func (w *Sweeper) price(ctx context.Context, t *task) error {
 		t.unsold = true
 		return nil
 	}
-	cost, err := line.Account.Cost(ctx, t.call.ProviderLeg())
+	cost, err := line.Account.Cost(ctx, w.Leg(&t.call))
 	if err != nil || cost == nil {
 		return err
 	}

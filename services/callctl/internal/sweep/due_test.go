@@ -53,7 +53,7 @@ func TestDue(t *testing.T) {
 		"leg after the end":       {facts: []at{requested, dialing, ended(call.Uncertain, "", 92), {100, "L", event.CallRinging{}}}, due: when{101: hangUp}},
 		"leg before an end that did not know it": {facts: []at{requested, dialing, initiated, ended(call.Uncertain, "", 92)},
 			due: when{93: hangUp, 92 + 4*3600 + 1: forget}},
-		"late leg, hung up": {facts: []at{requested, dialing, ended(call.Uncertain, "", 92), {100, "L", event.CallRinging{}}, {101, "L", ledger.LateLeg()}},
+		"late leg, hung up": {facts: []at{requested, dialing, ended(call.Uncertain, "", 92), {100, "L", event.CallRinging{}}, {101, "L", ledger.LateLeg(true)}},
 			due: when{102: forget}},
 		"late callback of an ended call": {facts: []at{requested, dialing, initiated, ended(call.Busy, "L", 10), {11, "L", event.CallRinging{}}}, due: when{12: forget}},
 		"cost":                           {facts: []at{requested, dialing, initiated, answered, ended(call.Completed, "L", 60)}, due: when{64: nothing, 65: price}},
