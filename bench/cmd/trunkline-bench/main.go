@@ -1,0 +1,64 @@
+// Command trunkline-bench measures webhooks and media on loopback: what is
+// measured runs in a process of its own on one core, NATS, agents and the load
+// on another. Each figure stands beside a limit that was measured in the same
+// run, and beside a peer in Node where node is there. Every run is bounded.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// options of a run.
+type options struct {
+	webhooks, media bool
+	peer            string // folder of the Node peer
+	seconds         int    // measured time of a step
+	connections     int
+}
+
+func main() {
+	var o options
+	role := flag.String("role", "", "used by the bench itself")
+	only := flag.String("only", "", "webhooks or media; both when empty")
+	flag.StringVar(&o.peer, "peer", "bench/peers/node", "folder of the Node peer; empty for none")
+	flag.IntVar(&o.seconds, "seconds", 5, "measured time of each step")
+	flag.IntVar(&o.connections, "connections", 32, "HTTP connections")
+	flag.Parse()
+	o.webhooks, o.media = *only != "media", *only != "webhooks"
+	if err := run(*role, o); err != nil {
+		fmt.Fprintln(os.Stderr, "trunkline-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(role string, o options) error {
+	if role != "" {
+		return runRole(role)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	pin(os.Getpid(), coreRest)
+	peer, err := openPeer(o.peer)
+	if err != nil {
+		return err
+	}
+	fmt.Println("Measured on core 0; NATS, agents and load on core 1. Absolute figures vary with the machine; ratios of one run are firmer.")
+	if o.webhooks {
+		if err := benchWebhooks(ctx, o, peer); err != nil {
+			return fmt.Errorf("webhooks: %w", err)
+		}
+	}
+	if o.media {
+		if err := benchMedia(ctx, o, peer); err != nil {
+			return fmt.Errorf("media: %w", err)
+		}
+	}
+	return nil
+}
+
+func (o options) measured() time.Duration { return time.Duration(o.seconds) * time.Second }

@@ -1,0 +1,174 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fasthttp/websocket"
+)
+
+// Stream is one media stream of a simulated carrier.
+type Stream struct {
+	URL    string
+	Header http.Header
+	Hello  []string // text messages sent after the upgrade
+	ID     string   // the carrier's id of the stream
+}
+
+// Streams is what a run of media streams saw.
+type Streams struct {
+	Sent, Echoed int
+	P50, P99     time.Duration // from a frame's sending to its echo
+}
+
+const frame = 20 * time.Millisecond
+
+// Echo runs streams at 50 frames a second each until the time is up, and
+// measures how long each frame takes to come back. A stream's n-th echo
+// belongs to its n-th frame. begin and end are called around the measured time.
+func Echo(ctx context.Context, streams []Stream, warmUp, measured time.Duration, begin, end func()) (Streams, error) {
+	conns := make([]*conn, len(streams))
+	for i, s := range streams {
+		c, err := open(ctx, s)
+		if err != nil {
+			for _, c := range conns[:i] {
+				c.close()
+			}
+			return Streams{}, fmt.Errorf("stream %d: %w", i+1, err)
+		}
+		conns[i] = c
+	}
+	start := time.Now().Add(100 * time.Millisecond)
+	time.AfterFunc(time.Until(start.Add(warmUp)), begin)
+	err := pace(conns, start, start.Add(warmUp+measured))
+	end()
+	time.Sleep(300 * time.Millisecond) // echoes under way
+	var sum Streams
+	var delays []time.Duration
+	for _, c := range conns {
+		c.close()
+		sent, echoed, took := c.delays(start.Add(warmUp))
+		sum.Sent += sent
+		sum.Echoed += echoed
+		delays = append(delays, took...)
+	}
+	if err != nil || len(delays) == 0 {
+		return sum, errors.Join(err, errIf(len(delays) == 0, "no frame came back"))
+	}
+	slices.Sort(delays)
+	sum.P50, sum.P99 = delays[len(delays)/2], delays[len(delays)*99/100]
+	return sum, nil
+}
+
+func errIf(is bool, text string) error {
+	if is {
+		return errors.New(text)
+	}
+	return nil
+}
+
+// pace sends a frame on every connection every 20 ms, the connections spread
+// over the 20 ms in slots of 1 ms.
+func pace(conns []*conn, start, stop time.Time) error {
+	const slots = 20
+	for tick := 0; ; tick++ {
+		at := start.Add(time.Duration(tick) * frame / slots)
+		if at.After(stop) {
+			return nil
+		}
+		time.Sleep(time.Until(at))
+		for i := tick % slots; i < len(conns); i += slots {
+			if err := conns[i].send(); err != nil {
+				return fmt.Errorf("stream %d: %w", i+1, err)
+			}
+		}
+	}
+}
+
+// conn is the socket of one stream.
+type conn struct {
+	ws      *websocket.Conn
+	message []byte
+	sent    []time.Time
+	done    chan struct{}
+
+	mu     sync.Mutex
+	echoed []time.Time
+}
+
+func open(ctx context.Context, s Stream) (*conn, error) {
+	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, s.URL, s.Header)
+	if err != nil {
+		if resp != nil {
+			err = fmt.Errorf("%w: %s", err, resp.Status)
+		}
+		return nil, err
+	}
+	for _, hello := range s.Hello {
+		if err := ws.WriteMessage(websocket.TextMessage, []byte(hello)); err != nil {
+			return nil, err
+		}
+	}
+	speech := make([]byte, 160)
+	for i := range speech {
+		speech[i] = byte(i*7 + 13)
+	}
+	c := &conn{ws: ws, done: make(chan struct{}), message: fmt.Appendf(nil,
+		`{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"0","payload":"%s"},"streamSid":"%s"}`,
+		base64.StdEncoding.EncodeToString(speech), s.ID)}
+	go c.listen()
+	return c, nil
+}
+
+func (c *conn) send() error {
+	c.sent = append(c.sent, time.Now())
+	return c.ws.WriteMessage(websocket.TextMessage, c.message)
+}
+
+// listen notes when each media message comes back.
+func (c *conn) listen() {
+	defer close(c.done)
+	var buf bytes.Buffer
+	for {
+		_, r, err := c.ws.NextReader()
+		if err != nil {
+			return
+		}
+		buf.Reset()
+		if _, err := buf.ReadFrom(r); err != nil {
+			return
+		}
+		if bytes.Contains(buf.Bytes(), []byte(`"media"`)) {
+			c.mu.Lock()
+			c.echoed = append(c.echoed, time.Now())
+			c.mu.Unlock()
+		}
+	}
+}
+
+func (c *conn) close() {
+	_ = c.ws.Close()
+	<-c.done
+}
+
+// delays pairs echoes with frames sent after from.
+func (c *conn) delays(from time.Time) (sent, echoed int, took []time.Duration) {
+	for i, at := range c.sent {
+		if at.Before(from) {
+			continue
+		}
+		sent++
+		if i < len(c.echoed) {
+			echoed++
+			took = append(took, c.echoed[i].Sub(at))
+		}
+	}
+	return sent, echoed, took
+}
