@@ -100,6 +100,9 @@ func checkRank(t *testing.T, from, to string) {
 func folder(path string) string {
 	parts := strings.Split(path, "/")
 	n := 2
+	if parts[0] == "bench" {
+		n = 1
+	}
 	if strings.HasPrefix(path, "pkg/provider/") && !strings.HasPrefix(path, "pkg/provider/all") {
 		n = 3
 	}
