@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/trunkline-io/trunkline/pkg/media"
@@ -65,9 +67,10 @@ func (s *sheet) checkTranscript(c Case) (o outcome) {
 		o.addf("open: %v", err)
 		return o
 	}
-	p := &player{o: &o, account: account, adapter: s.adapter, session: session{want: wanted(frames)}}
+	p := &player{o: &o, now: c.now(), account: account, adapter: s.adapter, session: session{want: wanted(frames)}}
 	p.config = provider.CodecConfig{
 		Want: p.session.want, LegID: scalar(c.expect()["expected_call_id"]), Header: upgradeHeader(c),
+		Now: func() time.Time { return p.now },
 	}
 	if !p.open() {
 		return o
@@ -106,6 +109,7 @@ type player struct {
 	config  provider.CodecConfig
 	codec   provider.Codec
 	session session
+	now     time.Time       // of the codec's clock
 	written []media.Message // by the codec, and not yet found in the transcript
 }
 
@@ -134,7 +138,9 @@ func (p *player) play(f frame) error {
 	case f.From == "engine" && f.Command != nil:
 		return p.hold(f.Command)
 	case f.From == "clock":
-		p.o.skip("clock") // a codec has no clock
+		ms, err := strconv.Atoi(string(f.Advance))
+		p.now = p.now.Add(time.Duration(ms) * time.Millisecond)
+		return err
 	default:
 		return errors.New("no such frame is known")
 	}
@@ -162,6 +168,11 @@ func (p *player) hear(m media.Message) {
 // follows from its text.
 func (p *player) say(f frame, want media.Message) error {
 	cmd, err := p.command(f, want)
+	if f.Command == nil && len(p.written) == 0 { // it may be what was held back
+		if err := p.do(media.Command{}); err != nil {
+			return err
+		}
+	}
 	if f.Command != nil || len(p.written) == 0 {
 		if err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/media"
@@ -19,10 +18,6 @@ import (
 
 // Format is what the protocol carries, both ways.
 var Format = media.Format{Encoding: media.ULaw, Rate: 8000}
-
-// maxMarks bounds the marks that are waited for. Beyond it the oldest is
-// forgotten: should it come back after a clear, it passes for heard.
-const maxMarks = 256
 
 // Start is the carrier's announcement of a stream. Some carriers leave fields
 // empty.
@@ -54,12 +49,11 @@ type event struct {
 
 // Codec is the codec of one socket.
 type Codec struct {
-	leg     func(*Start) string
-	reader  jsonstream.Reader
-	audio   jsonstream.Writer
-	stream  string   // "" before the start
-	marks   []string // sent and not returned, in order
-	cleared int      // how many of them were sent before the last clear
+	leg    func(*Start) string
+	reader jsonstream.Reader
+	audio  jsonstream.Writer
+	stream string // "" before the start
+	marks  jsonstream.Marks
 }
 
 // New makes a codec. leg tells by which id the carrier names the leg for REST.
@@ -116,7 +110,7 @@ func (c *Codec) decodeEvent(name string, doc []byte, out []media.Event) ([]media
 		}
 		return append(out, media.Event{Kind: media.EventDTMF, Digit: digit}), nil
 	case "mark":
-		return append(out, c.returned(e.Mark.Name)), nil
+		return append(out, c.marks.Returned(e.Mark.Name)), nil
 	}
 	return append(out, media.Event{Kind: media.EventStopped, Reason: "stop"}), nil
 }
@@ -145,24 +139,6 @@ func (c *Codec) start(e *event, out []media.Event) ([]media.Event, error) {
 	}}), nil
 }
 
-// returned is the event of a mark that came back. One that was in the queue at
-// the time of a clear counts as dropped: nothing tells whether it was heard.
-func (c *Codec) returned(name string) media.Event {
-	e := media.Event{Kind: media.EventMark, Name: name}
-	if i := slices.Index(c.marks, name); i >= 0 {
-		e.Cleared = i < c.cleared
-		c.forget(i)
-	}
-	return e
-}
-
-func (c *Codec) forget(mark int) {
-	c.marks = slices.Delete(c.marks, mark, mark+1)
-	if mark < c.cleared {
-		c.cleared--
-	}
-}
-
 // Encode implements provider.Codec. The protocol has no message for keys, for
 // an answer or for the end of a stream.
 func (c *Codec) Encode(cmd media.Command, out []media.Message) ([]media.Message, error) {
@@ -178,13 +154,10 @@ func (c *Codec) Encode(cmd media.Command, out []media.Message) ([]media.Message,
 			out = append(out, media.Message{Data: c.audio.Audio(cmd.Audio)})
 		}
 	case media.CommandMark:
-		if len(c.marks) == maxMarks {
-			c.forget(0)
-		}
-		c.marks = append(c.marks, cmd.Name)
+		c.marks.Set(cmd.Name)
 		out = append(out, c.message("mark", `,"mark":{"name":`+quote(cmd.Name)+`}`))
 	case media.CommandClear:
-		c.cleared = len(c.marks)
+		c.marks.Clear()
 		out = append(out, c.message("clear", ""))
 	}
 	return out, nil

@@ -3,7 +3,6 @@ package mediastream
 import (
 	"encoding/base64"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -177,21 +176,6 @@ func playMarks(t *testing.T, play string) string {
 		}
 	}
 	return strings.Join(got, " ")
-}
-
-func TestMarksAreBounded(t *testing.T) {
-	c := started(t)
-	for i := range 3 * maxMarks {
-		if _, err := c.Encode(media.Command{Kind: media.CommandMark, Name: strconv.Itoa(i)}, nil); err != nil {
-			t.Fatal(err)
-		}
-		if i == maxMarks {
-			c.cleared = len(c.marks)
-		}
-	}
-	if len(c.marks) != maxMarks || c.cleared != 0 {
-		t.Errorf("%d marks, %d of them cleared; want %d, none cleared", len(c.marks), c.cleared, maxMarks)
-	}
 }
 
 func TestFramesDoNotAllocate(t *testing.T) {
