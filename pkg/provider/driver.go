@@ -51,14 +51,17 @@ type Leg struct {
 	ID     string
 	Ref    string // what DialResult or Notice gave
 	CallID string
+	// URL mints a callback URL of the leg's call for a hook; nil where nobody
+	// can. Carriers need one that fetch an instruction instead of taking it.
+	URL func(hook Hook) string `json:"-"`
 }
 
 // LegStatus is what a carrier says of a leg when asked.
 type LegStatus struct {
-	Status  call.Status
-	Cause   call.Cause // of a terminal status
-	Raw     string     // the carrier's own word
-	Seconds *int       // talk time of an ended leg, nil where unknown
+	Status  call.Status // Uncertain: it is over, and the carrier does not tell how
+	Cause   call.Cause  // of a terminal status
+	Raw     string      // the carrier's own word
+	Seconds *int        // talk time of an ended leg, nil where unknown
 }
 
 // Number is a number that the account has at its carrier.

@@ -78,6 +78,11 @@ type Notice struct {
 
 	// Reply says that a caller waits for an instruction in the answer.
 	Reply bool
+	// Next is the instruction that the carrier fetches here because Redirect
+	// told it to; nil where the answer is for others to decide. Without Reply
+	// it is what is left of an instruction one step of which is over, at a
+	// carrier that takes commands: an order to redirect the leg, or to hang up.
+	Next *call.Instruction
 	// Foreign says that the leg is none of Trunkline's calls (a transfer leg,
 	// a socket leg): it makes no call of its own.
 	Foreign bool

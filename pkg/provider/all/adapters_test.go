@@ -9,18 +9,20 @@ import (
 	"sync"
 
 	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/provider/internal/plivosign"
 	"github.com/trunkline-io/trunkline/pkg/provider/providertest"
+	"github.com/trunkline-io/trunkline/pkg/provider/vonage"
 )
 
 // adapters say how the accounts of the vector files are configured, by
 // provider.
 var adapters = map[string]providertest.Adapter{
 	"twilio":    {Config: twilioConfig},
-	"plivo":     {Config: plivoConfig, Optional: []string{"streamId"}},
-	"vonage":    {Config: vonageConfig, Hook: vonageHook, Notice: vonageNotice},
+	"plivo":     {Config: plivoConfig, Schemes: plivoSchemes, Optional: []string{"streamId"}},
+	"vonage":    {Config: vonageConfig, Hook: vonageHook, Notice: vonageNotice, Schemes: vonageSchemes},
 	"telnyx":    {Config: telnyxConfig, BigEndian: true},
 	"cloudonix": {Config: cloudonixConfig, PathVerified: cloudonixPath},
-	"vobiz":     {Config: vobizConfig, PathVerified: vobizPath, Optional: []string{"streamId"}},
+	"vobiz":     {Config: vobizConfig, PathVerified: vobizPath, Notice: vobizNotice, Optional: []string{"streamId"}},
 }
 
 func config(values map[string]any) provider.Config {
@@ -47,6 +49,15 @@ func plivoConfig(c providertest.Case) provider.Config {
 	})
 }
 
+// plivoSchemes has the retired signature, which lets nothing in.
+var plivoSchemes = map[string]func(*provider.Request, provider.Config) error{
+	"plivo-v2": func(req *provider.Request, c provider.Config) error {
+		v2 := plivosign.Scheme{Own: "X-Plivo-Signature-V2", Parent: "X-Plivo-Signature-Ma-V2", Nonce: "X-Plivo-Signature-V2-Nonce"}
+		keys := plivosign.NewKeys(c.String("auth_token"), c.String("main_auth_token"))
+		return keys.Verify(req.Header, &v2, plivosign.Text{URL: req.URL, Bare: true})
+	},
+}
+
 // vonageConfig has a key of its own: it signs requests of ours only.
 func vonageConfig(c providertest.Case) provider.Config {
 	secret := c.String("signature_secret")
@@ -69,6 +80,24 @@ func vonageHook(path string) provider.Hook {
 		return provider.HookInbound
 	}
 	return hook
+}
+
+// vonageSchemes are signatures that let no webhook in.
+var vonageSchemes = map[string]func(*provider.Request, provider.Config) error{
+	"jwt-hs256-signature-only": func(req *provider.Request, c provider.Config) error {
+		return vonage.VerifyToken(req, c.String("signature_secret"))
+	},
+	"vonage-legacy-md5hash": vonageParameters("md5hash"),
+	"vonage-legacy-md5":     vonageParameters("md5"),
+	"vonage-legacy-sha1":    vonageParameters("sha1"),
+	"vonage-legacy-sha256":  vonageParameters("sha256"),
+	"vonage-legacy-sha512":  vonageParameters("sha512"),
+}
+
+func vonageParameters(algorithm string) func(*provider.Request, provider.Config) error {
+	return func(req *provider.Request, c provider.Config) error {
+		return vonage.VerifyParameters(req, algorithm, c.String("signature_secret"))
+	}
 }
 
 // vonageNotice: call_id is the phone's leg, leg_id that of the media socket,
@@ -114,12 +143,29 @@ func cloudonixPath(c providertest.Case, req *provider.Request) bool {
 
 func vobizConfig(c providertest.Case) provider.Config {
 	vobiz := config(map[string]any{
-		"auth_id":         cmp.Or(c.String("auth_id"), "MA_TRNK0001"),
-		"auth_token":      c.String("auth_token"),
-		"main_auth_token": c.String("main_auth_token"),
+		"auth_id":           cmp.Or(c.String("auth_id"), "MA_TRNK0001"),
+		"auth_token":        c.String("auth_token"),
+		"main_auth_token":   c.String("main_auth_token"),
+		"require_signature": c.Setting("require_signature") != false,
+		"l16_in_byte_order": cmp.Or(c.Setting("l16_in_byte_order"), any("little")),
 	})
-	vobiz.Country, _ = c.Setting("default_country").(string)
+	vobiz.Country = "IN"
+	if country, ok := c.Setting("default_country").(string); ok {
+		vobiz.Country = country
+	}
 	return vobiz
+}
+
+// vobizNotice: a duration counts the ringing and a cost has no currency, so
+// neither is the notice's own.
+var vobizNotice = map[string]func(*provider.Notice) any{
+	"duration_s": func(n *provider.Notice) any {
+		if s, ok := n.Detail["duration_s"]; ok {
+			return s
+		}
+		return n.Seconds
+	},
+	"cost": func(n *provider.Notice) any { return n.Detail["cost"] },
 }
 
 // vobizPath: the secret stands for Trunkline's own MAC.

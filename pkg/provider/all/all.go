@@ -3,5 +3,9 @@
 package all
 
 import (
+	_ "github.com/trunkline-io/trunkline/pkg/provider/plivo"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/telnyx"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/twilio"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/vobiz"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/vonage"
 )

@@ -102,8 +102,8 @@ func TestFrames(t *testing.T) {
 	if len(o.failures) > 0 {
 		t.Errorf("failures %q", o.failures)
 	}
-	if diff := cmp.Diff([]string{"clock"}, o.skipped); diff != "" {
-		t.Errorf("skipped (-want +got):\n%s", diff)
+	if len(o.skipped) > 0 {
+		t.Errorf("not compared: %q", o.skipped)
 	}
 }
 
