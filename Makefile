@@ -62,7 +62,7 @@ fmt-check:
 
 generated:
 	go generate work
-	@git diff --exit-code --stat -- '*/all.go' schemas/provider || { echo "generated files are stale: commit what make generate wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*/all.go' schemas/provider README.md || { echo "generated files are stale: commit what make generate wrote"; exit 1; }
 
 prerequisites:
 	@command -v redis-server >/dev/null && exit 0; \

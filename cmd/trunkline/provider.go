@@ -15,7 +15,8 @@ type providerCmd struct {
 }
 
 type providerListCmd struct {
-	JSON bool `name:"json" help:"Print JSON, for programs."`
+	JSON   bool `name:"json" help:"Print JSON, for programs."`
+	Matrix bool `help:"Print what each can as a Markdown table."`
 }
 
 type shownProvider struct {
@@ -29,6 +30,10 @@ type shownProvider struct {
 
 // Run lists the providers that this program has built in.
 func (c providerListCmd) Run(out io.Writer) error {
+	if c.Matrix {
+		_, err := io.WriteString(out, provider.Matrix())
+		return err
+	}
 	var list []shownProvider
 	for _, s := range provider.Specs() {
 		list = append(list, shownProvider{s.Name, s.DisplayName, s.DocsURL, s.Connectivity, s.Fields, s.Can})

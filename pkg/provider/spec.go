@@ -19,8 +19,11 @@ type Spec struct {
 	// RequiresCallerID: a dial without a caller id is refused before it is tried.
 	RequiresCallerID bool
 	Can              []Ability
-	Format           media.Format // what its media streams carry unless asked otherwise
-	Formats          []media.Format
+	// Live lists the abilities that were seen to work at the carrier itself,
+	// "" for dialling and hanging up; the others are tested against a simulated one.
+	Live    []Ability
+	Format  media.Format // what its media streams carry unless asked otherwise
+	Formats []media.Format
 	// DigitsFrom names the one source of DTMF that counts where a carrier
 	// reports a digit twice; "" where it does not.
 	DigitsFrom DigitSource

@@ -1,5 +1,6 @@
-// Command formgen writes the form schema of every built-in provider into a
-// folder, <provider>.json each, and removes those of providers that are gone.
+// Command formgen writes what follows from the built-in providers' specs: the
+// form schema of each into a folder, <provider>.json, and the capability matrix
+// between two marks of the README.
 package main
 
 import (
@@ -7,12 +8,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/all"
 )
 
-//go:generate go run . ../../../schemas/provider
+//go:generate go run . ../../../schemas/provider ../../../README.md
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -22,10 +24,35 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: formgen FOLDER")
+	if len(args) != 2 {
+		return errors.New("usage: formgen FOLDER README")
 	}
-	folder := args[0]
+	if err := writeForms(args[0]); err != nil {
+		return err
+	}
+	return writeMatrix(args[1])
+}
+
+// The marks between which the matrix stands.
+const (
+	matrixBegins = "<!-- capability matrix: make generate -->\n"
+	matrixEnds   = "<!-- end of the capability matrix -->\n"
+)
+
+func writeMatrix(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(text), matrixBegins)
+	_, after, closed := strings.Cut(rest, matrixEnds)
+	if !ok || !closed {
+		return fmt.Errorf("%s lacks the marks of the capability matrix", file)
+	}
+	return os.WriteFile(file, []byte(before+matrixBegins+provider.Matrix()+matrixEnds+after), 0o644)
+}
+
+func writeForms(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}

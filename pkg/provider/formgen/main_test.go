@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,5 +66,34 @@ func TestRun(t *testing.T) {
 	}
 	if err := run(nil); err == nil {
 		t.Error("a missing folder is no error")
+	}
+}
+
+// TestMatrixIsWrittenBetweenItsMarks holds what the generator writes to Matrix.
+func TestMatrixIsWrittenBetweenItsMarks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "README.md")
+	if err := os.WriteFile(file, []byte("before\n"+matrixBegins+"old\n"+matrixEnds+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeMatrix(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "before\n" + matrixBegins + provider.Matrix() + matrixEnds + "after\n"; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, row := range []string{"| dial, hang up |", "| Twilio |"} {
+		if !strings.Contains(provider.Matrix(), row) {
+			t.Errorf("the matrix lacks %q", row)
+		}
+	}
+	if err := os.WriteFile(file, []byte("no marks"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeMatrix(file); err == nil {
+		t.Error("a README without marks is taken")
 	}
 }
