@@ -1,5 +1,5 @@
 # Trunkline: `make help` lists what can be made.
-MODULES  := schemas pkg services/ingress services/callctl services/media services/registry cmd/trunkline examples bench
+MODULES  := schemas pkg services/ingress services/callctl services/media services/registry cmd/trunkline examples examples/custom-provider bench
 SERVICES := ingress callctl media registry
 BIN      := bin
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

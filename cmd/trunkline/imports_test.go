@@ -25,7 +25,7 @@ var ranks = []struct {
 	{"pkg/provider/all", 4}, {"pkg/provider/formgen", 4}, {"pkg/provider/internal", 2}, {"pkg/provider/providertest", 3}, {"pkg/provider/", 3}, {"pkg/provider", 2},
 	{"pkg/trunk", 3}, {"pkg/service", 4},
 	{"services/", 5},
-	{"cmd/", 6}, {"examples", 6}, {"bench", 6},
+	{"cmd/", 6}, {"examples", 6}, {"example.com/", 6}, {"bench", 6},
 }
 
 // deniedTo lists what a kind of package never imports, whatever the ranks say.

@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "gone.json"), []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := run([]string{folder}); err != nil {
+	if err := writeForms(folder); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(folder)
