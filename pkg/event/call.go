@@ -88,6 +88,7 @@ func (CallRinging) Key() string { return "" }
 // CallAnswered records that the call is in progress.
 type CallAnswered struct {
 	AnsweredBy call.AnsweredBy `json:"answered_by,omitempty"` // where detection ran before the answer was told
+	CarrierRef string          `json:"carrier_ref,omitempty"` // opaque, where the carrier names it only now
 }
 
 // Type is call.answered.

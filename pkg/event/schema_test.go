@@ -28,7 +28,7 @@ var filled = []Fact{
 	CallDialing{Attempt: 2},
 	CallInitiated{CarrierRef: "https://api-us-1.example.com"},
 	CallRinging{},
-	CallAnswered{AnsweredBy: call.Human},
+	CallAnswered{AnsweredBy: call.Human, CarrierRef: "https://api-us-3.vonage.com"},
 	CallEnded{Status: call.Completed, Cause: call.CauseNormal, Detail: "the callee hung up", CarrierCode: "16",
 		SIPCode: 200, Seconds: &seconds},
 	CallPriced{ID: "leg1", Cost: call.Cost{Amount: "0.0085", Currency: "USD"}},

@@ -63,6 +63,7 @@ func (s *State) Add(e *Event) {
 		s.advance(call.Ringing)
 	case CallAnswered:
 		s.AnsweredAt = e.Time
+		s.setRef(f.CarrierRef)
 		s.advance(call.Answered)
 	case CallEnded:
 		s.End, s.EndedAt = &f, e.Time

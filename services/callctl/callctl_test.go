@@ -19,16 +19,22 @@ import (
 	"github.com/trunkline-io/trunkline/services/callctl/internal/toy"
 )
 
-// start runs callctl on a connection of its own, with short periods. The
-// returned function stops it and waits; the end of the test does it, too.
-func start(r *toy.Rig, change ...func(*callctl.Config)) (stop func()) {
-	r.Helper()
-	var cfg callctl.Config
-	r.Must(config.Load(nil, &cfg))
-	cfg.Links, cfg.Listen = r.Links, ""
+// quick is a configuration with short periods.
+func quick(links trunk.Links) (cfg callctl.Config, err error) {
+	err = config.Load(nil, &cfg)
+	cfg.Links, cfg.Listen = links, ""
 	cfg.Backoff, cfg.Patience, cfg.AckWait = 20*time.Millisecond, 100*time.Millisecond, time.Second
 	cfg.Sweep, cfg.Grace, cfg.Quiet, cfg.Find = 20*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond, 50*time.Millisecond
 	cfg.Cost = []time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 10 * time.Second}
+	return cfg, err
+}
+
+// start runs callctl on a connection of its own. The returned function stops it
+// and waits; the end of the test does it, too.
+func start(r *toy.Rig, change ...func(*callctl.Config)) (stop func()) {
+	r.Helper()
+	cfg, err := quick(r.Links)
+	r.Must(err)
 	ready := make(chan struct{})
 	cfg.Ready = func() { close(ready) }
 	for _, f := range change {
@@ -225,6 +231,29 @@ func TestLegOfAnotherCallIsNotAdopted(t *testing.T) {
 	}
 	if r.Carrier.Count("GET /calls") == 0 || toy.Has[event.CallInitiated](r, "c2") || r.Carrier.Legs("c1")[0].HungUp > 0 {
 		t.Error("c2 took the leg of c1")
+	}
+}
+
+// TestSecondTryOfAnUncertainCallIsLeftAlone: the leg of a call that is being
+// dialled must not be taken for the late leg of the one before.
+func TestSecondTryOfAnUncertainCallIsLeftAlone(t *testing.T) {
+	r := toy.New(t)
+	start(r)
+	r.Carrier.Fail(toy.Fault{Cut: true})
+	r.Dial("c1")
+	toy.Await[event.CallEnded](r, "c1")
+	hold := make(chan struct{})
+	r.Carrier.Fail(toy.Fault{Hold: hold})
+	r.Dial("c2")
+	r.AwaitCarrier("the second dial", func() bool { return r.Carrier.Asked() == 2 })
+	asked := r.Carrier.Count("GET /calls")
+	r.AwaitCarrier("questions about the first", func() bool { return r.Carrier.Count("GET /calls") > asked+2 })
+	close(hold)
+	toy.Await[event.CallInitiated](r, "c2")
+	asked = r.Carrier.Count("GET /calls")
+	r.AwaitCarrier("more questions", func() bool { return r.Carrier.Count("GET /calls") > asked })
+	if toy.Has[event.CallInitiated](r, "c1") || r.Carrier.Legs("c2")[0].HungUp > 0 {
+		t.Error("the first call took the leg of the second")
 	}
 }
 

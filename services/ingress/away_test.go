@@ -22,8 +22,21 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus/natsd"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
+
+// newAwaySite is a site with all that away asks for.
+func newAwaySite(t testing.TB, b *bus.Bus) *site {
+	s := newSite(t, b)
+	s.addTrunk("desk", "deskphone", map[string]any{"account": "D1", "secret": toySecret})
+	s.addNumber("desk", number)
+	s.addApplication(trunk.Agent{Kind: trunk.AgentWebSocket})
+	elsewhere := call.Instruction{Steps: []call.Step{{Redirect: &call.Redirect{URL: publicURL}}}}
+	s.put(subject.BucketApplications, subject.ApplicationKey(org, "moved"), trunk.Application{Org: org, Name: "moved", Fallback: elsewhere})
+	s.put(subject.BucketNumbers, subject.NumberKey(org, "main", "+14155550103"), trunk.Number{Org: org, Trunk: "main", Address: "+14155550103", Application: "moved"})
+	return s
+}
 
 // away checks what carriers are told while nothing can be recorded.
 func (s *site) away(n *node) {
@@ -32,12 +45,15 @@ func (s *site) away(n *node) {
 	action := toyBody(provider.Notice{Kind: provider.DialAction, LegID: "L4", Reply: true})
 	answeredByREST := ringing("L5")
 	answeredByREST.Reply = false
+	needsUs := ringing("L6")
+	needsUs.To = "+14155550103"
 	cases := []struct {
 		name, path, body string
 		want             *call.Instruction // nil for 503
 		got              answer
 	}{
 		{"inbound", s.hook("main", "toy", provider.HookInbound, ""), toyBody(ringing("L2")), &unable, answer{}},
+		{"fallback needs us", s.hook("main", "toy", provider.HookInbound, ""), toyBody(needsUs), &trunk.DefaultFallback, answer{}},
 		{"answer", s.hook("main", "toy", provider.HookAnswer, "c1"), toyBody(picked("L3")), &trunk.DefaultFallback, answer{}},
 		{"dial action", s.hook("main", "toy", provider.HookDialAction, "c1"), action, &hangup, answer{}},
 		{"status of a call", s.hook("main", "toy", provider.HookStatus, "c2"), status, nil, answer{}},
@@ -59,7 +75,7 @@ func (s *site) away(n *node) {
 		}
 	}
 	s.logged("fallback given", "log cannot be reached")
-	if got := n.send("GET", "/metrics", nil, "").Body; !strings.Contains(got, `trunkline_ingress_fallbacks_total{reason="nats"} 3`) {
+	if got := n.send("GET", "/metrics", nil, "").Body; !strings.Contains(got, `trunkline_ingress_fallbacks_total{reason="nats"} 4`) {
 		s.t.Error("fallbacks are not counted")
 	}
 }
@@ -89,10 +105,7 @@ func TestNATSKilledAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, bustest.Connect(t, server))
-	s.addTrunk("desk", "deskphone", map[string]any{"account": "D1", "secret": toySecret})
-	s.addNumber("desk", number)
-	s.addApplication(trunk.Agent{Kind: trunk.AgentWebSocket})
+	s := newAwaySite(t, bustest.Connect(t, server))
 	n := s.start(s.bus)
 	server.Stop()
 	s.away(n)
@@ -126,6 +139,17 @@ func (s *site) reconfigured(n *node) {
 
 func TestNATSFrozenAndBack(t *testing.T) {
 	address, freeze, thaw := natsProcess(t)
+	s := newAwaySite(t, connect(t, address))
+	n := s.start(s.bus)
+	freeze()
+	s.away(n)
+	thaw()
+	s.back(n)
+	s.reconfigured(n)
+}
+
+func connect(t testing.TB, address string) *bus.Bus {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	b, err := bus.Connect(ctx, bus.Config{URL: address, Replicas: 1, MediaConn: 1}, t.Name(), bustest.Log(t))
@@ -133,16 +157,7 @@ func TestNATSFrozenAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	s := newSite(t, b)
-	s.addTrunk("desk", "deskphone", map[string]any{"account": "D1", "secret": toySecret})
-	s.addNumber("desk", number)
-	s.addApplication(trunk.Agent{Kind: trunk.AgentWebSocket})
-	n := s.start(b)
-	freeze()
-	s.away(n)
-	thaw()
-	s.back(n)
-	s.reconfigured(n)
+	return b
 }
 
 // natsProcess runs a NATS server in a process of its own.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -213,6 +214,34 @@ func TestInboundCallThatHasEndedIsHungUp(t *testing.T) {
 	}
 }
 
+func TestLateRepeatIsAnsweredAtOnce(t *testing.T) {
+	s := newSite(t, bustest.New(t))
+	for leg, facts := range map[string][]event.Fact{
+		"L1": {event.CallReceived{To: number, Application: application}, event.AgentBound{Application: application, StreamID: "s1"}},
+		"L2": {event.CallReceived{To: number, Application: application}},
+	} {
+		for _, f := range facts {
+			e := event.New("/ingress", org, call.InboundID(org, "main", leg), f)
+			e.Time = e.Time.Add(-time.Minute)
+			if _, _, err := s.bus.Record(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	offers := s.agents(yes)
+	n := s.start(s.bus)
+	path := s.hook("main", "toy", provider.HookInbound, "")
+	if in := told(t, n.toy(path, toyBody(ringing("L1")))); in.Steps[0].Stream == nil || in.Steps[0].Stream.StreamID != "s1" {
+		t.Errorf("told %+v, want the stream that was minted", in)
+	}
+	if diff := cmp.Diff(unable, told(t, n.toy(path, toyBody(ringing("L2"))))); diff != "" {
+		t.Error(diff)
+	}
+	if len(offers()) != 0 {
+		t.Error("a repeat was offered to an agent")
+	}
+}
+
 func TestNumberWithoutApplicationIsRejected(t *testing.T) {
 	s := newSite(t, bustest.New(t))
 	n := s.start(s.bus)
@@ -284,6 +313,12 @@ func TestDrainFinishesWhatIsInHand(t *testing.T) {
 		if _, err := n.try(http.MethodGet, "/healthz", nil, ""); err != nil {
 			break
 		}
+	}
+	select {
+	case err := <-n.stopped:
+		t.Errorf("ended with %v while a call was in hand", err)
+		n.stopped = nil
+	default:
 	}
 	close(release)
 	if in := told(t, <-got); in.Steps[0].Stream == nil {

@@ -199,6 +199,7 @@ func (s *site) start(b *bus.Bus, change ...func(*ingress.Config)) *node {
 // end drains a node, once.
 func (n *node) end() {
 	n.stop()
+	client.CloseIdleConnections() // one that was opened in vain would hold the server up
 	if n.stopped == nil {
 		return
 	}

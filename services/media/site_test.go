@@ -21,6 +21,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
+	"github.com/trunkline-io/trunkline/pkg/bus/natsd"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/media"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/twilio"
@@ -40,6 +41,7 @@ const (
 type site struct {
 	t     *testing.T
 	bus   *bus.Bus // another connection than the node's
+	nats  *natsd.Server
 	links trunk.Links
 	addr  string
 	drain context.CancelFunc
@@ -59,7 +61,7 @@ func newSite(t *testing.T, app trunk.Application, change func(*service.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, bus: bustest.Connect(t, server), addr: ln.Addr().String(), ended: make(chan error, 1), log: &safeBuffer{}}
+	s := &site{t: t, nats: server, bus: bustest.Connect(t, server), addr: ln.Addr().String(), ended: make(chan error, 1), log: &safeBuffer{}}
 	s.links = trunk.Links{Keys: keys, Media: "ws://" + s.addr}
 	app.Org, app.Name = org, "app"
 	sealed, err := keys.SealSecrets(trunk.Trunk{Org: org, Name: "main", Provider: "twilio",
@@ -68,6 +70,7 @@ func newSite(t *testing.T, app trunk.Application, change func(*service.Config)) 
 		t.Fatal(err)
 	}
 	s.put(subject.BucketTrunks, subject.TrunkKey(org, "main"), sealed)
+	s.put(subject.BucketTrunks, subject.TrunkKey(org, "toy"), trunk.Trunk{Org: org, Name: "toy", Provider: "toy"})
 	s.put(subject.BucketApplications, subject.ApplicationKey(org, "app"), app)
 
 	cfg := service.Config{Links: s.links, Node: "node-1", Lead: 120 * time.Millisecond, MaxCalls: 10,
@@ -124,6 +127,13 @@ func (s *site) record(callID string, f event.Fact) {
 	if _, _, err := s.bus.Record(s.t.Context(), e); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// with is the site for a part of its test.
+func (s *site) with(t *testing.T) *site {
+	part := *s
+	part.t = t
+	return &part
 }
 
 // ring records an inbound call that the application's agent has taken.

@@ -26,7 +26,7 @@ func (d *Dialer) settle(ctx context.Context, j *job) error {
 // (yet), the order is done all the same: the sweeper goes on asking, and ends
 // the call when its time is over.
 func (d *Dialer) find(ctx context.Context, j *job) error {
-	switch found, err := d.Find(ctx, j.line, j.call); {
+	switch found, err := d.Find(ctx, j.line, j.call, nil); {
 	case err != nil:
 		d.Entry(j.call.State).WithError(err).Warn("the carrier does not tell about the dial")
 	case !found:

@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -98,4 +99,21 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-working // only after the work stopped and the thief's lease is over
+}
+
+func TestLeaseIsGivenBack(t *testing.T) {
+	b := bustest.New(t)
+	working := make(chan string, 1)
+	var atOnce atomic.Int32
+	h := hold(t, b, "a", working, &atOnce)
+	<-working
+	h.stop()
+	<-h.stopped
+	k, err := b.Bucket(t.Context(), subject.BucketLeases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, _, err := k.Get(t.Context(), "callctl.test"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("the lease is still %q's, %v", owner, err)
+	}
 }

@@ -175,20 +175,19 @@ func (l *Ledger) Claim(ctx context.Context, s event.State, leg string) (mine boo
 }
 
 // Find asks the carrier whether the newest attempt to dial a call happened,
-// and records the leg if it did. Nothing found proves nothing.
-func (l *Ledger) Find(ctx context.Context, line *trunk.Line, c *Call) (found bool, err error) {
+// and records the leg if it did. Nothing found proves nothing. A carrier that
+// cannot tell two dials to one number apart may name a leg that is another
+// call's: one that is known, or one that rival, when not nil, suspects.
+func (l *Ledger) Find(ctx context.Context, line *trunk.Line, c *Call, rival func() bool) (found bool, err error) {
 	if !line.Account.Can(provider.CanReconcile) {
 		return false, nil
 	}
 	res, found, err := line.Account.FindDial(ctx, l.Request(c), c.DialingAt)
-	if err != nil || !found {
+	if err != nil || !found || rival != nil && rival() {
 		return false, err
 	}
-	// A carrier that cannot tell two dials to one number apart may name a leg
-	// that is another call's.
 	if res.LegID != "" {
-		mine, err := l.Claim(ctx, c.State, res.LegID)
-		if err != nil || !mine {
+		if mine, err := l.Claim(ctx, c.State, res.LegID); err != nil || !mine {
 			return false, err
 		}
 	}

@@ -22,7 +22,8 @@ func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) e
 	if time.Since(o.Published) > answerWithin {
 		return command.Refuse("expired", "the caller waited longer than %s; are enough callctl running?", answerWithin)
 	}
-	known, err := d.known(ctx, o)
+	// A caller who is turned away at once is no call in the log.
+	known, err := d.Read(ctx, o.Org, o.Call)
 	if err != nil || known.End != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (w *Sweeper) find(ctx context.Context, c *ledger.Call) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return w.Find(ctx, line, c)
+	return w.Find(ctx, line, c, func() bool { return w.book.rival(c) })
 }
 
 // lose ends a call of which nobody knows whether it was ever made. Should its
@@ -85,6 +85,9 @@ func (w *Sweeper) ask(ctx context.Context, t *task) error {
 		cause := s.Cause
 		if cause == "" {
 			cause = call.CauseUnknown
+		}
+		if s.Status == call.Uncertain && !c.AnsweredAt.IsZero() {
+			s.Status = call.Completed
 		}
 		return w.end(ctx, c, event.CallEnded{Status: s.Status, Cause: cause, CarrierCode: s.Raw, Seconds: s.Seconds,
 			Detail: "the carrier told it when asked"})

@@ -119,6 +119,19 @@ func (b *book) running() []event.State {
 	return list
 }
 
+// rival reports whether another call is being dialled to the same number: a leg
+// that the carrier has there may be that call's.
+func (b *book) rival(c *ledger.Call) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, other := range b.calls {
+		if other.InDoubt() && other.Call.Call != c.Call && other.Org == c.Org && other.Trunk == c.Trunk && other.To == c.To {
+			return true
+		}
+	}
+	return false
+}
+
 // due returns what is to be done now, and marks those calls as busy.
 func (b *book) due(now time.Time) []*task {
 	b.mu.Lock()

@@ -185,7 +185,10 @@ func (c *Carrier) place(w http.ResponseWriter, r *http.Request) {
 		c.count(r)
 	})
 	if f.Hold != nil {
-		<-f.Hold
+		select {
+		case <-f.Hold:
+		case <-r.Context().Done(): // whoever asked is gone
+		}
 	}
 	switch {
 	case f.Cut:

@@ -27,6 +27,9 @@ const (
 	timeout = 14 * time.Second // below budget.Lease: a slot that is not given back is seen
 )
 
+// Secret is what the rig's keys are made of.
+const Secret = "0123456789abcdef0123456789abcdef"
+
 // Rig is a NATS server with a configured trunk at a carrier.
 type Rig struct {
 	*testing.T
@@ -41,7 +44,7 @@ type Rig struct {
 // New makes a rig. Whatever it is waited for must happen within 14 s.
 func New(t *testing.T) *Rig {
 	t.Helper()
-	keys, err := trunk.NewKeys("0123456789abcdef0123456789abcdef")
+	keys, err := trunk.NewKeys(Secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func factsOf(n *provider.Notice, spec *provider.Spec) []event.Fact {
 	case provider.CallStatus, provider.CDR:
 		return progress(n)
 	case provider.Answer:
-		facts := []event.Fact{event.CallAnswered{AnsweredBy: n.AnsweredBy}}
+		facts := []event.Fact{event.CallAnswered{AnsweredBy: n.AnsweredBy, CarrierRef: n.Ref}}
 		if n.AnsweredBy != "" { // the answer may be recorded already, without the verdict
 			facts = append(facts, amd(n))
 		}
@@ -56,7 +56,7 @@ func progress(n *provider.Notice) []event.Fact {
 	case call.Ringing:
 		return []event.Fact{event.CallRinging{}}
 	case call.Answered:
-		return []event.Fact{event.CallAnswered{AnsweredBy: n.AnsweredBy}}
+		return []event.Fact{event.CallAnswered{AnsweredBy: n.AnsweredBy, CarrierRef: n.Ref}}
 	}
 	return append(priced(n), reported(n))
 }

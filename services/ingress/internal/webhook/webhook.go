@@ -123,10 +123,27 @@ func (r *Receiver) record(ctx context.Context, w *webhook) (call.Instruction, er
 	if err := r.keep(ctx, w, factsOf(&w.notice, w.line.Account.Spec())...); err != nil {
 		return call.Instruction{}, err
 	}
-	if w.notice.Reply {
+	return r.next(ctx, w)
+}
+
+// next is how the leg goes on after what the webhook told. Who waits gets the
+// instruction in the reply; at a carrier that is driven over REST, what is left
+// of an instruction becomes an order.
+func (r *Receiver) next(ctx context.Context, w *webhook) (call.Instruction, error) {
+	next := w.notice.Next
+	switch {
+	case w.notice.Reply && next == nil:
 		return hangup, nil
+	case w.notice.Reply:
+		return *next, nil
+	case next == nil:
+		return call.Instruction{}, nil
 	}
-	return call.Instruction{}, nil
+	var order command.Command = command.CallRedirect{Instruction: *next}
+	if next.Steps[0].Hangup != nil {
+		order = command.CallHangup{}
+	}
+	return call.Instruction{}, r.bus.SendOnce(ctx, w.line.Org, w.call, key(&w.notice), order)
 }
 
 // inbound takes a call to one of the trunk's numbers. A repeated webhook goes

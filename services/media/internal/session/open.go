@@ -100,7 +100,9 @@ func (s *session) admit() (first bool, err error) {
 	}
 	if before := s.node.claim(s); before != nil {
 		before.end(&ending{reason: reasonReplaced, code: socket.Normal})
-		<-before.done
+		if why(before.ctx).reason != reasonReplaced {
+			<-before.done // it was ending anyway: its farewell to the agent comes first
+		}
 	}
 	return first, nil
 }

@@ -36,9 +36,9 @@ type Server struct {
 	idle     chan struct{} // closed when live is 0 while draining
 }
 
-// NewServer makes a server that serves at most max sockets at once.
-func NewServer(limits Limits, max int, log *logrus.Logger) *Server {
-	s := &Server{limits: limits, max: max, log: log, idle: make(chan struct{})}
+// NewServer makes a server that serves at most atOnce sockets, 0 for no bound.
+func NewServer(limits Limits, atOnce int, log *logrus.Logger) *Server {
+	s := &Server{limits: limits, max: atOnce, log: log, idle: make(chan struct{})}
 	s.upgrade = contrib.New(s.hijacked, contrib.Config{
 		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, HandshakeTimeout: handover,
 		// The default would send the panic's text to the peer. What can panic

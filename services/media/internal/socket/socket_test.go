@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -150,51 +149,6 @@ func TestTooLongMessageBreaksTheSocket(t *testing.T) {
 	}
 	if _, _, err := peer.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseMessageTooBig) {
 		t.Errorf("the peer got %v, want close code %d", err, websocket.CloseMessageTooBig)
-	}
-}
-
-func TestPeerThatAnswersPingsMaySayNothing(t *testing.T) {
-	limits := socket.Defaults
-	limits.Ping, limits.Silence = 50*time.Millisecond, time.Second
-	read := make(chan error, 1)
-	url := serve(t, limits, func(c *socket.Conn) {
-		_, err := c.Read()
-		read <- err
-	})
-	peer := dialRaw(t, url)
-	pings := 0
-	peer.SetPingHandler(func(string) error {
-		if pings++; pings == 30 { // longer than Silence
-			return io.EOF
-		}
-		return peer.WriteControl(websocket.PongMessage, nil, time.Time{})
-	})
-	_, _, _ = peer.ReadMessage()
-	select {
-	case err := <-read:
-		t.Fatalf("the server gave up on a peer that answers: %v", err)
-	default:
-	}
-	if err := peer.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-read; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestPeerThatAnswersNothingIsGone(t *testing.T) {
-	limits := socket.Defaults
-	limits.Ping, limits.Silence = 10*time.Millisecond, 60*time.Millisecond
-	read := make(chan error, 1)
-	url := serve(t, limits, func(c *socket.Conn) {
-		_, err := c.Read()
-		read <- err
-	})
-	dialRaw(t, url) // and never reads, so never answers a ping
-	var timeout net.Error
-	if err := <-read; !errors.As(err, &timeout) || !timeout.Timeout() {
-		t.Errorf("reading %v, want a time-out", err)
 	}
 }
 
