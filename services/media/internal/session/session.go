@@ -137,6 +137,10 @@ func (s *session) hear(e *media.Event) error {
 		s.dtmf(e)
 	case media.EventMark:
 		s.signal(media.Signal{Mark: &media.Mark{Name: e.Name, Cleared: e.Cleared}})
+	case media.EventCleared: // what the codec held back meanwhile may go now
+		if _, err := s.send(media.Command{}); err != nil {
+			return lost(err)
+		}
 	case media.EventFlow:
 		s.agent.paused.Store(e.Paused)
 		s.poke()
