@@ -22,6 +22,12 @@ import (
 func yes() bool { return true }
 func no() bool  { return false }
 
+// yesSoon is an agent that thinks about it.
+func yesSoon() bool {
+	time.Sleep(100 * time.Millisecond)
+	return true
+}
+
 // toyBody writes a notice as the toy carrier sends it.
 func toyBody(n provider.Notice) string {
 	doc, err := json.Marshal(n)
@@ -112,7 +118,7 @@ func TestInboundCallReachesAnAgent(t *testing.T) {
 func TestRepeatedWebhookOnTwoNodesWakesOneAgent(t *testing.T) {
 	b1, b2 := twoBuses(t)
 	s := newSite(t, b1)
-	offers := s.agents(yes)
+	offers := s.agents(yesSoon)
 	nodes := []*node{s.start(b1), s.start(b2)}
 	path := s.hook("main", "toy", provider.HookInbound, "")
 	answers := fiveTimes(func(i int) answer { return nodes[i%2].toy(path, toyBody(ringing("L1"))) })
@@ -318,7 +324,7 @@ func TestDrainFinishesWhatIsInHand(t *testing.T) {
 	case err := <-n.stopped:
 		t.Errorf("ended with %v while a call was in hand", err)
 		n.stopped = nil
-	default:
+	case <-time.After(200 * time.Millisecond): // it stays
 	}
 	close(release)
 	if in := told(t, <-got); in.Steps[0].Stream == nil {

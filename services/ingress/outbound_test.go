@@ -60,7 +60,7 @@ func TestAnsweredCallReachesOneAgent(t *testing.T) {
 	b1, b2 := twoBuses(t)
 	s := newSite(t, b1)
 	s.requested("c1")
-	offers := s.agents(yes)
+	offers := s.agents(yesSoon)
 	nodes := []*node{s.start(b1), s.start(b2)}
 	// The status callback overtakes the question what to do.
 	status := provider.Notice{Kind: provider.CallStatus, LegID: "L9", Status: call.Answered}

@@ -39,8 +39,8 @@ const (
 	mediaURL    = "wss://media.example.com"
 )
 
-// patience is how long a carrier waits for an answer, at most.
-const patience = 5 * time.Second
+// patience is when a test gives up: below the 15 seconds that Twilio waits.
+const patience = 10 * time.Second
 
 var unable = call.Spoken("Nobody is here.")
 

@@ -2,12 +2,15 @@ package media_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fasthttp/websocket"
 
+	"github.com/trunkline-io/trunkline/pkg/audio/wav"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/media"
@@ -129,11 +132,16 @@ func TestSilentSocketIsClosed(t *testing.T) {
 }
 
 func TestLegComesBackToItsStream(t *testing.T) {
-	s := newSite(t, trunk.Application{}, nil)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "welcome.wav"), wav.Encode(make([]int16, 320), 16000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, trunk.Application{Greeting: "welcome"}, func(c *service.Config) { c.Prompts = dir })
 	s.ring("c1")
 	a := s.agent("c1")
 	first := s.answer("c1")
 	a.started()
+	first.hear(1) // the greeting
 	second := s.answer("c1")
 	if again := a.started(); again.StreamID != "Sc1" {
 		t.Errorf("the agent is told of stream %s", again.StreamID)
@@ -142,9 +150,11 @@ func TestLegComesBackToItsStream(t *testing.T) {
 	s.noFact("c1", event.StreamStopped{StreamID: "Sc1"})
 	second.speak(make([]byte, 160))
 	a.say(a.hear(640))
-	second.hear(1)
 	a.order(media.Control{Mark: &media.MarkControl{Name: "m"}})
-	second.next()
+	second.hear(1)
+	if m := second.next(); m.Event != "mark" {
+		t.Errorf("then came %s, want the mark, and no greeting again", m.Event)
+	}
 	second.returnMark("m")
 	if sig := a.signal(); sig.Mark == nil {
 		t.Errorf("the agent is told %+v, want the mark and no end of the first socket", sig)

@@ -88,7 +88,7 @@ func TestConversation(t *testing.T) {
 	if diff := cmp.Diff([]string{"/media", "main", "twilio", leg}, []string{started.Source, started.Trunk, started.Provider, started.Leg}); diff != "" {
 		t.Errorf("envelope (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(event.StreamStopped{StreamID: "Sc1", Reason: "stop", Detail: "stop", InMS: 1000, OutMS: 1000}, s.fact("c1", event.StreamStopped{}).Data); diff != "" {
+	if diff := cmp.Diff(event.StreamStopped{StreamID: "Sc1", Reason: "stop", InMS: 1000, OutMS: 1000}, s.fact("c1", event.StreamStopped{}).Data); diff != "" {
 		t.Errorf("fact (-want +got):\n%s", diff)
 	}
 	if log := s.log.String(); strings.Contains(log, s.url("c1")[len(s.url("c1"))-22:]) || strings.Contains(log, "4155550199") {

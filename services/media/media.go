@@ -129,8 +129,8 @@ func serve(ctx context.Context, cfg Config, prompts *prompt.Library, b *bus.Bus,
 		select {
 		case <-ctx.Done():
 			return drain(sockets, hangUp, cfg.DrainLimit, log)
-		case <-work.Done():
-			return nil
+		case <-work.Done(): // something has failed
+			return drain(sockets, hangUp, 0, log)
 		}
 	})
 	return group.Wait()
@@ -203,7 +203,7 @@ func ready(sockets *socket.Server, b *bus.Bus) error {
 func newApp(log *logrus.Logger) *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true,
-		BodyLimit: 16 << 10, ReadBufferSize: 16 << 10,
+		BodyLimit: 16 << 10, ReadBufferSize: 8 << 10, // a socket keeps the latter for its life
 		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second,
 	})
 	app.Use(func(c *fiber.Ctx) (err error) {

@@ -59,11 +59,15 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	stage := &stage{gateway: g, journal: journal, sounds: sounds, out: cfg.Out}
 	calls, err := stage.playAll(chosen)
 	ended := context.Cause(g.ctx) // before close ends it
-	if err := errors.Join(err, g.close()); err != nil {
-		return nil, err
-	}
-	if ended != nil {
+	closed := g.close()
+	switch {
+	case ctx.Err() != nil:
+		return nil, errors.New("the demo was interrupted")
+	case ended != nil:
 		return nil, fmt.Errorf("the demo was cut short: %w", ended)
+	}
+	if err := errors.Join(err, closed); err != nil {
+		return nil, err
 	}
 	return newReport(cfg.Out, time.Since(began), calls, journal.strays()), nil
 }

@@ -12,13 +12,13 @@ import (
 func detail(e *event.Event) string {
 	switch f := e.Data.(type) {
 	case event.CallReceived:
-		return words(f.From+" calls "+f.To, "application", f.Application)
+		return f.From + " to " + f.To
 	case event.CallRequested:
-		return words(f.From+" shall call "+f.To, "application", f.Application)
+		return f.From + " to " + f.To
 	case event.CallDialing:
 		return fmt.Sprintf("attempt %d", f.Attempt)
 	case event.CallInitiated:
-		return words("", "leg", e.Leg)
+		return e.Leg
 	case event.AgentBound:
 		return f.Agent
 	case event.StreamStarted:
@@ -26,6 +26,8 @@ func detail(e *event.Event) string {
 			return f.InFormat + " both ways"
 		}
 		return f.InFormat + " in, " + f.OutFormat + " out"
+	case event.CarrierReported:
+		return words(f.Kind, "", f.Status)
 	case event.StreamStopped:
 		return words(f.Reason, "in", seconds(f.InMS), "out", seconds(f.OutMS))
 	case event.StreamReported:

@@ -140,10 +140,10 @@ func (ev *evidence) judgeSound(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Greeting = measure(greeting, clip{ev.heard.pcm[:speaks], ev.heard.rate})
+	c.Greeting = measure(greeting, ev.heard.part(0, speaks))
 	c.judgeHeard("greeting", c.Greeting, greeting.extent())
 
-	said, err := clip{ev.said.pcm[speaks:stops], ev.said.rate}.through(ev.path, ev.heard.rate)
+	said, err := ev.said.part(speaks, stops).through(ev.path, ev.heard.rate)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (ev *evidence) judgeSound(c *Call) error {
 		c.fault("the person never spoke")
 		return nil
 	}
-	c.Sound = measure(said, clip{ev.heard.pcm[speaks:], ev.heard.rate})
+	c.Sound = measure(said, ev.heard.part(speaks, len(ev.heard.pcm)))
 	c.judgeHeard("echo", c.Sound, said.extent())
 	if c.DelayMS < 0 || c.DelayMS > maxDelayMS {
 		c.fault("the echo is heard %d ms after it was said, not within %d ms", c.DelayMS, maxDelayMS)

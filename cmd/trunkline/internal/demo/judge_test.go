@@ -50,8 +50,10 @@ func TestJudge(t *testing.T) {
 				clear(ev.heard.pcm[at(ms):at(ms+40)])
 			}
 		}, "the echo is 0."},
-		{"echo with a lost frame in the middle", func(ev *evidence, _ *Call) {
-			ev.heard.pcm = slices.Delete(ev.heard.pcm, at(5000), at(5020))
+		{"echo that loses a frame every 300 ms", func(ev *evidence, _ *Call) {
+			for ms := 7000; ms > 3000; ms -= 300 {
+				ev.heard.pcm = slices.Delete(ev.heard.pcm, at(ms), at(ms+20))
+			}
 		}, "the echo is 0."},
 		{"echo too late", func(ev *evidence, _ *Call) {
 			ev.heard.pcm = slices.Insert(ev.heard.pcm, at(2800), make([]int16, at(1500))...)
@@ -98,6 +100,23 @@ func TestJudgeMeasures(t *testing.T) {
 	}
 	if c.Seconds < 4 || c.Seconds > 4.6 || c.LevelDBFS < -21 || c.LevelDBFS > -18 {
 		t.Errorf("%v s at %v dBFS, want about 4.2 s at -20 dBFS", c.Seconds, c.LevelDBFS)
+	}
+}
+
+// TestJudgeSlip holds that a machine which stands still for a moment does not
+// spoil all that is heard behind it, and that it is told.
+func TestJudgeSlip(t *testing.T) {
+	for ms := 3650; ms < 7000; ms += 350 {
+		ev, c := goodCall(t)
+		ev.heard.pcm = slices.Insert(ev.heard.pcm, at(ms), make([]int16, at(140))...)
+		ev.heard.pcm = slices.Insert(ev.heard.pcm, at(1000), make([]int16, at(60))...)[:len(ev.heard.pcm)]
+		if ev.judge(c); !c.OK || c.Greeting.Slips == 0 || c.Slips == 0 || c.DelayMS != 260 && c.DelayMS != 400 {
+			t.Errorf("slip at %d ms: %d and %d slips, delay %d ms, problems %q", ms, c.Greeting.Slips, c.Slips, c.DelayMS, c.Problems)
+		}
+	}
+	ev, c := goodCall(t)
+	if ev.judge(c); c.Slips != 0 || c.Greeting.Slips != 0 {
+		t.Errorf("a good call has %d and %d slips", c.Greeting.Slips, c.Slips)
 	}
 }
 

@@ -2,11 +2,11 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/trunkline-io/trunkline/pkg/audio"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
 	"github.com/trunkline-io/trunkline/pkg/command"
@@ -62,7 +62,7 @@ func (s *stage) place(p persona, c carriersim.Carrier, d call.Direction) (Call, 
 func (s *stage) ring(ctx context.Context, c carriersim.Carrier) (*timeline, *carriersim.Call, error) {
 	number := c.Numbers()[0]
 	t := s.journal.begin(c.Name(), call.Inbound, "")
-	t.note(t.began, "person", "dials", caller+" dials "+number)
+	t.note(t.began, "person", "dials", number)
 	leg, err := c.Ring(ctx, caller, number, carriersim.Person{Acts: s.acts()})
 	return t, leg, err
 }
@@ -74,7 +74,7 @@ func (s *stage) order(ctx context.Context, c carriersim.Carrier) (*timeline, *ca
 	id := call.NewID()
 	t := s.journal.begin(c.Name(), call.Outbound, id)
 	dial := command.CallDial{Trunk: c.Name(), To: callee, Application: application}
-	t.note(t.began, "program", "orders", dial.Type()+" to "+callee)
+	t.note(t.began, "program", "orders a call", callee)
 	if err := s.gateway.stack.Bus.Send(ctx, org, id, dial); err != nil {
 		return nil, nil, err
 	}
@@ -112,32 +112,35 @@ func (t *timeline) watch(ctx context.Context, leg *carriersim.Call) {
 		return
 	}
 	t.quote(leg, "answered")
-	if at, ok := awaitSound(ctx, leg, leg.Heard, 0); ok {
-		t.note(time.Now(), "person", "hears the greeting", "")
-		if at, ok = awaitSound(ctx, leg, leg.Said, at); ok {
-			t.note(time.Now(), "person", "speaks", "")
-			if _, ok = awaitSound(ctx, leg, leg.Heard, at); ok {
-				t.note(time.Now(), "person", "hears the echo", "")
-			}
+	from := 0
+	for _, step := range []struct {
+		what      string
+		recording func() []int16
+	}{{"hears the greeting", leg.Heard}, {"speaks", leg.Said}, {"hears the echo", leg.Heard}} {
+		at, when, ok := awaitSound(ctx, leg.Rate(), step.recording, from)
+		if !ok {
+			return
 		}
+		t.note(when, "person", step.what, "")
+		from = at
 	}
 }
 
 // awaitSound waits until a recording has sound behind a sample, and tells
-// where.
-func awaitSound(ctx context.Context, leg *carriersim.Call, recording func() []int16, from int) (at int, ok bool) {
+// where and when.
+func awaitSound(ctx context.Context, rate int, recording func() []int16, from int) (at int, when time.Time, ok bool) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if pcm := recording(); len(pcm) > from {
-			if at, _ := (clip{pcm[from:], leg.Rate()}).span(); from+at < len(pcm) {
-				return from + at, true
-			}
+		pcm := recording()
+		fresh := clip{pcm, rate}.part(from, len(pcm))
+		if start, _ := fresh.span(); start < len(fresh.pcm) {
+			return from + start, time.Now().Add(-audio.Duration(len(fresh.pcm)-start, rate)), true
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return 0, false
+			return 0, time.Time{}, false
 		}
 	}
 }
@@ -161,6 +164,6 @@ func (c *Call) recall(leg *carriersim.Call, began time.Time) {
 		c.AnsweredMS = &ms
 	}
 	for _, e := range leg.Timeline() {
-		c.CarrierLog = append(c.CarrierLog, fmt.Sprintf("%6d ms  %s", e.At.Sub(began).Milliseconds(), e.What))
+		c.CarrierLog = append(c.CarrierLog, Note{e.At.Sub(began).Milliseconds(), e.What})
 	}
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,17 +43,26 @@ func (r *Report) Print(w io.Writer) error {
 		p.call(c)
 	}
 	p.summary(r)
-	p.line("")
+	p.line("\nThe echo agent holds %d ms back; that is part of the delay.", r.AgentHoldsMS)
 	for _, text := range r.Problems {
 		p.line("FAILED: %s", text)
 	}
-	if !r.OK {
+	p.line("%d of %d calls did what they should. Listen to them: %s", r.good(), len(r.Calls), r.Out)
+	if r.OK {
+		p.line("Where to go next: README.md, \"Your own number\": the same application on a real carrier.")
+	} else {
 		p.line("The demo failed. Run it with --verbose to see what the services log.")
-		return p.err
 	}
-	p.line("All %d calls did what they should. Listen to them: %s", len(r.Calls), r.Out)
-	p.line("Where to go next: README.md, \"Your own number\": the same application on a real carrier.")
 	return p.err
+}
+
+func (r *Report) good() (n int) {
+	for _, c := range r.Calls {
+		if c.OK {
+			n++
+		}
+	}
+	return n
 }
 
 // printer keeps the first error.
@@ -79,19 +89,15 @@ func (p *printer) row(name, format string, args ...any) {
 }
 
 func (p *printer) call(c Call) {
-	verdict := "ok"
-	if !c.OK {
-		verdict = "FAILED"
-	}
-	p.line("\n%s %s: %s", c.Carrier, c.Direction, verdict)
+	p.line("\n%s %s: %s", c.Carrier, c.Direction, verdict(c))
 	for _, text := range c.Problems {
 		p.row("FAILED", "%s", text)
 	}
-	p.row("call", "%s", words("", "", c.ID, "from", c.From, "to", c.To))
-	p.row("events", "%s", events(c.Events))
+	p.row("call", "%s", words(c.ID, "from", c.From, "to", c.To))
+	p.events(c.Events)
 	if c.AnsweredMS != nil {
 		p.row("answered", "after %d ms", *c.AnsweredMS)
-		p.row("greeting", "%s, %d ms after the audio was connected", c.Greeting.text(), c.Greeting.DelayMS)
+		p.row("greeting", "%s, begins %d ms after the audio", c.Greeting.text(), c.Greeting.DelayMS)
 		p.row("echo", "%s, %d ms after it was said", c.text(), c.DelayMS)
 	}
 	if c.HeardWAV != "" {
@@ -99,35 +105,48 @@ func (p *printer) call(c Call) {
 		p.row("heard", "%s", c.HeardWAV)
 	}
 	if !c.OK {
-		for _, text := range c.CarrierLog {
-			p.row("carrier", "%s", text)
+		for _, n := range c.CarrierLog {
+			p.line("%s", cut(fmt.Sprintf("  %-8s %6d ms  %s", "carrier", n.MS, n.What)))
 		}
 	}
 }
 
-// text tells what was heard, without when.
-func (s Sound) text() string {
-	return fmt.Sprintf("%.2f s at %.1f dBFS, similarity %.3f", s.Seconds, s.LevelDBFS, s.Similarity)
+func verdict(c Call) string {
+	if c.OK {
+		return "ok"
+	}
+	return "FAILED"
 }
 
-func events(entries []Entry) string {
-	texts := make([]string, len(entries))
-	for i, e := range entries {
-		texts[i] = fmt.Sprintf("%s %d ms", e.Type, e.MS)
+// text tells what was heard, without when.
+func (s Sound) text() string {
+	text := fmt.Sprintf("%.2f s at %.1f dBFS, similarity %.3f", s.Seconds, s.LevelDBFS, s.Similarity)
+	if s.Slips > 0 {
+		text += fmt.Sprintf(", %d slips", s.Slips)
 	}
-	return strings.Join(texts, ", ")
+	return text
+}
+
+// events prints when each fact was recorded, three to a line.
+func (p *printer) events(entries []Entry) {
+	name := "events"
+	for some := range slices.Chunk(entries, 3) {
+		line := ""
+		for _, e := range some {
+			line += fmt.Sprintf("%-16s %6d ms    ", e.Type, e.MS)
+		}
+		p.line("  %-10s%s", name, strings.TrimRight(line, " "))
+		name = ""
+	}
 }
 
 // summary prints a line per call.
 func (p *printer) summary(r *Report) {
 	p.line("")
 	table := tabwriter.NewWriter(p.w, 0, 4, 2, ' ', 0)
-	rows := [][]string{{"CARRIER", "DIRECTION", "RESULT", "ANSWERED", "GREETING", "ECHO", "DELAY", "LEVEL", "MEDIA"}}
+	rows := [][]string{{"CARRIER", "DIRECTION", "RESULT", "ANSWERED", "GREETING", "ECHO", "ECHO AFTER", "ECHO LEVEL", "MEDIA"}}
 	for _, c := range r.Calls {
-		row := []string{c.Carrier, string(c.Direction), "ok", "-", "-", "-", "-", "-", c.Format}
-		if !c.OK {
-			row[2] = "FAILED"
-		}
+		row := []string{c.Carrier, string(c.Direction), verdict(c), "-", "-", "-", "-", "-", c.Format}
 		if c.AnsweredMS != nil {
 			copy(row[3:], []string{fmt.Sprintf("%d ms", *c.AnsweredMS), fmt.Sprintf("%.3f", c.Greeting.Similarity),
 				fmt.Sprintf("%.3f", c.Similarity), fmt.Sprintf("%d ms", c.DelayMS), fmt.Sprintf("%.1f dBFS", c.LevelDBFS)})

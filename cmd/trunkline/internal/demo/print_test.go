@@ -15,7 +15,7 @@ import (
 func TestPrint(t *testing.T) {
 	good, bad := printable(t, nil), printable(t, func(ev *evidence, c *Call) {
 		c.AnsweredMS = nil
-		c.CarrierLog = []string{"     0 ms  placed", "    12 ms  ended failed"}
+		c.CarrierLog = []Note{{0, "placed"}, {12, "ended failed " + strings.Repeat("for a long reason ", 10)}}
 		ev.drop("call.ended")
 	})
 	for _, tt := range []struct {
@@ -24,8 +24,8 @@ func TestPrint(t *testing.T) {
 		want  []string
 		not   string
 	}{
-		{"good", []Call{good, good}, []string{"twilio inbound: ok", "similarity 1.0", "200 ms after it was said", "demo-out/twilio-inbound-heard.wav", "All 2 calls", "README.md"}, "FAILED"},
-		{"bad", []Call{good, bad}, []string{"twilio inbound: FAILED", "call.ended is not recorded", "it was never answered", "ended failed", "--verbose"}, "All 2 calls"},
+		{"good", []Call{good, good}, []string{"twilio inbound: ok", "similarity 1.0", "200 ms after it was said", "demo-out/twilio-inbound-heard.wav", "2 of 2 calls", "README.md"}, "FAILED"},
+		{"bad", []Call{good, bad}, []string{"twilio inbound: FAILED", "call.ended is not recorded", "it was never answered", "ended failed", "1 of 2 calls", "--verbose"}, "README.md"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -6,17 +6,20 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/trunkline-io/trunkline/cmd/trunkline/internal/echo"
 	"github.com/trunkline-io/trunkline/pkg/audio/wav"
 	"github.com/trunkline-io/trunkline/pkg/call"
 )
 
 // Report is what a demonstration came to.
 type Report struct {
-	OK       bool     `json:"ok"` // every call did what it should
-	Seconds  float64  `json:"seconds"`
-	Out      string   `json:"out"` // folder of the recordings
-	Calls    []Call   `json:"calls"`
-	Problems []string `json:"problems"` // that are no single call's
+	OK      bool    `json:"ok"` // every call did what it should
+	Seconds float64 `json:"seconds"`
+	Out     string  `json:"out"` // folder of the recordings
+	// AgentHoldsMS is the part of every echo's delay that the agent adds.
+	AgentHoldsMS int64    `json:"agent_holds_ms"`
+	Calls        []Call   `json:"calls"`
+	Problems     []string `json:"problems"` // that are no single call's
 }
 
 // Call is what one call came to. The Sound is the echo of what the person said.
@@ -34,21 +37,25 @@ type Call struct {
 	// carrier saw it; null where it was not.
 	AnsweredMS *int64 `json:"answered_ms"`
 	Sound
-	Greeting   Sound    `json:"greeting"`
-	Events     []Entry  `json:"events"`
-	SaidWAV    string   `json:"said_wav"`  // the person's mouth
-	HeardWAV   string   `json:"heard_wav"` // the person's ear, on the same time line
-	CarrierLog []string `json:"carrier_log"`
+	Greeting   Sound   `json:"greeting"`
+	Events     []Entry `json:"events"`
+	SaidWAV    string  `json:"said_wav"`  // the person's mouth
+	HeardWAV   string  `json:"heard_wav"` // the person's ear, on the same time line
+	CarrierLog []Note  `json:"carrier_log"`
+}
+
+// Note is an entry of the carrier's own timeline.
+type Note struct {
+	MS   int64  `json:"ms"` // since the call began
+	What string `json:"what"`
 }
 
 func newReport(out string, took time.Duration, calls []Call, strays []string) *Report {
-	r := &Report{OK: len(strays) == 0, Seconds: rounded(took.Seconds(), 1), Out: out, Calls: calls, Problems: strays}
+	r := &Report{Seconds: rounded(took.Seconds(), 1), Out: out, AgentHoldsMS: echo.HeldBack.Milliseconds(), Calls: calls, Problems: strays}
 	if r.Problems == nil {
 		r.Problems = []string{}
 	}
-	for _, c := range calls {
-		r.OK = r.OK && c.OK
-	}
+	r.OK = r.good() == len(calls) && len(strays) == 0
 	return r
 }
 

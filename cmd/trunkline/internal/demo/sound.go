@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/audio"
-	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/g711"
 	"github.com/trunkline-io/trunkline/pkg/audio/mp3"
 	"github.com/trunkline-io/trunkline/pkg/audio/resample"
@@ -66,13 +65,17 @@ func (c clip) through(path media.Format, rate int) (clip, error) {
 // Sound is what was heard of something that was said.
 type Sound struct {
 	// Similarity is the normalised cross-correlation of what was heard with what
-	// was said, as its media path leaves it: 1 is the same, 0 something else.
+	// was said, as its media path leaves it: 1 is the same, 0 something else. It
+	// is the mean of all that has sound.
 	Similarity float64 `json:"similarity"`
 	// DelayMS is how much later it was heard than it was said; of the greeting,
 	// how long after the audio was connected.
 	DelayMS int64 `json:"delay_ms"`
-	// Seconds from the first sound to the last, pauses included.
-	Seconds float64 `json:"seconds"`
+	// Slips is how often that changed on the way: each time, a moment was lost
+	// because something came too late. On a machine that keeps up there are none.
+	Slips int `json:"slips"`
+	// Seconds from the first sound that was heard to the last, pauses included.
+	Seconds float64 `json:"heard_seconds"`
 	// LevelDBFS is the mean level in between; -96 where there is no sound.
 	LevelDBFS float64 `json:"level_dbfs"`
 }
@@ -82,9 +85,9 @@ var unheard = Sound{LevelDBFS: silence}
 
 // measure tells what of said was heard. Both have one rate and one beginning.
 func measure(said, heard clip) Sound {
-	similarity, delay := compare.Find(said.pcm, heard.pcm, heard.rate)
+	pieces := align(said, heard)
 	s := heard.extent()
-	s.Similarity, s.DelayMS = rounded(similarity, 4), delay.Round(time.Millisecond).Milliseconds()
+	s.Similarity, s.DelayMS, s.Slips = rounded(total(pieces), 4), usual(pieces).Round(time.Millisecond).Milliseconds(), slips(pieces)
 	return s
 }
 
@@ -97,18 +100,34 @@ func (c clip) extent() Sound {
 	}
 }
 
+// part returns the samples from one index to another, as far as there are any.
+func (c clip) part(from, to int) clip {
+	to = min(to, len(c.pcm))
+	return clip{c.pcm[min(from, to):to], c.rate}
+}
+
+// frames counts the frames of sound.
+func (c clip) frames() (n int) {
+	c.each(func(_, _ int) { n++ })
+	return n
+}
+
 // span returns where the first frame of sound begins and the last one ends;
 // both are the end of the clip where there is none.
 func (c clip) span() (from, to int) {
 	from, to = len(c.pcm), len(c.pcm)
+	c.each(func(start, end int) { from, to = min(from, start), end })
+	return from, to
+}
+
+// each calls f with the bounds of every frame of sound.
+func (c clip) each(f func(start, end int)) {
 	size := audio.SamplesPerFrame(c.rate)
 	for at := 0; at < len(c.pcm); at += size {
-		end := min(at+size, len(c.pcm))
-		if audio.Level(c.pcm[at:end]) >= soundFloor {
-			from, to = min(from, at), end
+		if end := min(at+size, len(c.pcm)); audio.Level(c.pcm[at:end]) >= soundFloor {
+			f(at, end)
 		}
 	}
-	return from, to
 }
 
 func rounded(v float64, digits int) float64 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -91,12 +92,19 @@ func (a *Agent) hangUp() {
 // greeted is the mark behind what the caller hears before the echo.
 const greeted = "greeted"
 
+// HeldBack is how much of the echo is kept back at first, so that a frame that
+// comes late leaves no gap in it. A voice that is made faster than it is heard
+// needs nothing of the kind.
+const HeldBack = 200 * time.Millisecond
+
 // talk is one call. Its messages come one at a time.
 type talk struct {
-	agent *Agent
-	offer media.Offer
-	line  bus.Line
-	open  bool // the caller has heard the greeting out
+	agent   *Agent
+	offer   media.Offer
+	line    bus.Line
+	open    bool   // the caller has heard the greeting out
+	flows   bool   // nothing is kept back any more
+	waiting []byte // what is kept back
 }
 
 func (t *talk) hear(subj string, data []byte) {
@@ -107,8 +115,19 @@ func (t *talk) hear(subj string, data []byte) {
 	// Behind a greeting that still plays, even silence would queue up, and every
 	// echo would be late by it.
 	if t.open {
-		_ = t.line.Publish(subject.AgentAudio(t.offer.Org, t.offer.Call), data)
+		t.say(data)
 	}
+}
+
+func (t *talk) say(data []byte) {
+	if !t.flows {
+		t.waiting = append(t.waiting, data...)
+		if t.offer.Format.Duration(len(t.waiting)) < HeldBack {
+			return
+		}
+		data, t.waiting, t.flows = t.waiting, nil, true
+	}
+	_ = t.line.Publish(subject.AgentAudio(t.offer.Org, t.offer.Call), data)
 }
 
 func (t *talk) signal(doc []byte) {
@@ -123,6 +142,7 @@ func (t *talk) signal(doc []byte) {
 	case s.Mark != nil && s.Mark.Name == greeted:
 		t.open = true
 	case s.DTMF != nil:
+		t.flows, t.waiting = false, nil
 		t.control(media.Control{Clear: &media.Clear{}})
 	case s.Stopped != nil:
 		t.agent.forget(t.offer.Call)

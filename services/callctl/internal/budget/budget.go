@@ -12,9 +12,9 @@ import (
 // process that crashed held is free again after that.
 const Lease = 15 * time.Second
 
-// busy is when to ask again for a slot while all are taken. Nobody can tell
-// when a call will end.
-const busy = time.Second
+// Busy is the wait for a slot while all are taken. Nobody can tell when a call
+// will end.
+const Busy = time.Second
 
 // forgotten is how long a turn that came up is held for its call.
 const forgotten = time.Minute

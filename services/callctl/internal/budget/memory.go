@@ -33,7 +33,7 @@ func (m *Memory) Take(_ context.Context, trunk, call string, l Limits, patience 
 	a, now := m.account(trunk), m.now()
 	a.prune(now)
 	if _, has := a.slots[call]; !has && l.Calls > 0 && len(a.slots) >= l.Calls {
-		return busy, nil
+		return Busy, nil
 	}
 	if l.PerSecond > 0 {
 		if wait := a.turn(call, now, l, patience); wait > 0 {

@@ -55,7 +55,7 @@ func (r *Redis) Take(ctx context.Context, trunk, call string, l Limits, patience
 		now = millis(r.now())
 	}
 	wait, err := take.Run(ctx, r.client, []string{slotsKey(trunk), turnsKey(trunk), "trunkline:{" + trunk + "}:next"},
-		call, l.PerSecond, l.Calls, patience.Milliseconds(), Lease.Milliseconds(), busy.Milliseconds(), forgotten.Milliseconds(), now).Int64()
+		call, l.PerSecond, l.Calls, patience.Milliseconds(), Lease.Milliseconds(), Busy.Milliseconds(), forgotten.Milliseconds(), now).Int64()
 	if err != nil {
 		return 0, fmt.Errorf("dial budget: %w", err)
 	}

@@ -121,6 +121,9 @@ func (d *Dialer) mayDial(ctx context.Context, j *job) error {
 		return &bus.Again{After: time.Second + jitter(time.Second), Err: err}
 	case wait > left:
 		return d.expire(ctx, j)
+	case wait == budget.Busy: // thousands that wait must not all ask every second
+		wait *= time.Duration(min(j.order.Delivery, 8))
+		fallthrough
 	case wait > 0:
 		d.Metrics.Waits.Inc()
 		return &bus.Again{After: wait + jitter(wait/8), Err: errors.New("the trunk's dial budget is used up")}

@@ -22,10 +22,9 @@ const slot = media.Frame / slots
 // Clock wakes its members every 20 ms. Its deadlines are absolute: a wake that
 // comes late delays none of the following. It is safe for concurrent use.
 type Clock struct {
-	mu      sync.Mutex
-	wheel   [slots][]*member
-	members int
-	joined  chan struct{} // holds one token when the first member has come
+	mu     sync.Mutex
+	wheel  [slots][]*member
+	joined chan struct{} // holds one token when a slot has its first member
 }
 
 type member struct{ wake func() }
@@ -46,7 +45,7 @@ func (c *Clock) Join(wake func()) (leave func()) {
 	}
 	m := &member{wake}
 	c.wheel[at] = append(c.wheel[at], m)
-	if c.members++; c.members == 1 {
+	if len(c.wheel[at]) == 1 {
 		select {
 		case c.joined <- struct{}{}:
 		default:
@@ -64,7 +63,6 @@ func (c *Clock) leave(at int, m *member) {
 			row[i] = row[len(row)-1]
 			row[len(row)-1] = nil
 			c.wheel[at] = row[:len(row)-1]
-			c.members--
 			return
 		}
 	}
@@ -78,7 +76,8 @@ func (c *Clock) Run(ctx context.Context) {
 	defer timer.Stop()
 	done := elapsed() // the last slot that is over, counted from origin
 	for {
-		if next, ok := c.next(done); ok {
+		next, turns := c.next(done)
+		if turns {
 			timer.Reset(time.Until(origin.Add(time.Duration(next) * slot)))
 		} else {
 			timer.Stop()
@@ -86,8 +85,10 @@ func (c *Clock) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.joined: // the wheel stood
-			done = elapsed()
+		case <-c.joined:
+			if !turns {
+				done = elapsed() // nobody was there to be woken meanwhile
+			}
 		case <-timer.C:
 			now := elapsed()
 			c.turn(done, now)

@@ -316,6 +316,26 @@ func TestCarrierWithoutMarksAndClears(t *testing.T) {
 	}
 }
 
+func TestGapLeavesNothingBehind(t *testing.T) {
+	for name, gap := range map[string]func(*carrier){
+		"silence": func(c *carrier) { c.pass(time.Second) },
+		"clear":   func(c *carrier) { c.pump.queue.clear() },
+	} {
+		c := newCarrier(t, l16, ulaw8)
+		loud := make([]byte, 2*l16.FrameBytes())
+		audio.EncodeLE(loud, tone.Sine(3000, 16000, 2*media.Frame, -3.1))
+		c.pump.queue.say(c.now, loud)
+		c.step()
+		gap(c)
+		c.audio = nil
+		c.pump.queue.say(c.now, make([]byte, l16.FrameBytes()))
+		c.step()
+		if !bytes.Equal(c.audio, bytes.Repeat([]byte{g711.ULawSilence}, 160)) {
+			t.Errorf("after %s the carrier hears the end of what was before it", name)
+		}
+	}
+}
+
 func TestQueueIsBounded(t *testing.T) {
 	c := newCarrier(t, l16, ulaw8)
 	c.say(maxQueued)

@@ -56,6 +56,14 @@ func why(ctx context.Context) *ending {
 	return &ending{reason: reasonDrained, code: socket.GoingAway}
 }
 
+// stopped is the ending by the carrier's own word.
+func stopped(detail string) *ending {
+	if detail == reasonStop {
+		detail = ""
+	}
+	return &ending{reason: reasonStop, detail: detail, code: socket.Normal}
+}
+
 // lost is the ending where the carrier's socket gives an error.
 func lost(err error) *ending {
 	e := &ending{reason: reasonClosed, code: socket.Normal}

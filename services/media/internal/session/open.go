@@ -55,7 +55,7 @@ func (s *session) announcement() (*media.Start, error) {
 				s.rest = events[i+1:]
 				return e.Start, nil
 			case media.EventStopped:
-				return nil, &ending{reason: reasonStop, detail: "before the start", code: socket.Normal}
+				return nil, stopped("before the start")
 			case media.EventWarning:
 				s.warn(warnCodec, e.Reason)
 			}

@@ -145,7 +145,7 @@ func (s *session) hear(e *media.Event) error {
 		s.agent.paused.Store(e.Paused)
 		s.poke()
 	case media.EventStopped:
-		return &ending{reason: reasonStop, detail: e.Reason, code: socket.Normal}
+		return stopped(e.Reason)
 	case media.EventWarning:
 		s.warn(warnCodec, e.Reason)
 	}

@@ -136,8 +136,8 @@ func TestWriteAfterTheHandlerReachesNobody(t *testing.T) {
 			t.Fatalf("call B heard %q, %v", heard, err)
 		}
 		// A's handler has returned, or is about to: either way nothing may pass.
-		if keptOfA.Write(media.Message{Data: []byte("audio of call A")}) == nil {
-			t.Fatal("a write to an ended call was taken")
+		if err := keptOfA.Write(media.Message{Data: []byte("audio of call A")}); !errors.Is(err, socket.ErrClosed) {
+			t.Fatalf("a write to an ended call: %v, want ErrClosed", err)
 		}
 		keptOfA.Close(socket.Normal, "")
 		if _, err := keptOfA.Read(); !errors.Is(err, socket.ErrClosed) {

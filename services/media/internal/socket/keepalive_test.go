@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+
+	"github.com/trunkline-io/trunkline/pkg/media"
 )
 
 // pair is a Conn and its raw peer over a pipe, so that time can be faked.
@@ -87,6 +89,23 @@ func TestPeerThatAnswersNothingIsGone(t *testing.T) {
 		}
 		if took := time.Since(start); took != Defaults.Silence {
 			t.Errorf("it took %s, want %s", took, Defaults.Silence)
+		}
+	})
+}
+
+func TestReleaseEndsWriteThatNobodyTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := pair(t) // whose peer never reads
+		wrote := make(chan error, 1)
+		go func() { wrote <- c.Write(media.Message{Data: []byte("audio")}) }()
+		synctest.Wait() // until the write is stuck
+		start := time.Now()
+		c.Release()
+		if took := time.Since(start); took > Defaults.Close {
+			t.Errorf("it took %s, want %s at most", took, Defaults.Close)
+		}
+		if err := <-wrote; err == nil {
+			t.Error("the write ended well")
 		}
 	})
 }

@@ -178,29 +178,6 @@ func TestManyWriters(t *testing.T) {
 	}
 }
 
-func TestReleaseEndsWriteThatNobodyTakes(t *testing.T) {
-	limits := socket.Defaults
-	limits.Write, limits.Close = time.Hour, 10*time.Millisecond
-	stuck := make(chan error, 1)
-	url := serve(t, limits, func(c *socket.Conn) {
-		writing := make(chan struct{})
-		go func() {
-			close(writing)
-			for {
-				if err := c.Write(media.Message{Binary: true, Data: make([]byte, 100_000)}); err != nil {
-					stuck <- err
-					return
-				}
-			}
-		}()
-		<-writing
-	})
-	dialRaw(t, url) // and never reads
-	if err := <-stuck; err == nil {
-		t.Error("writing ended without an error")
-	}
-}
-
 func TestDialTellsWhyNot(t *testing.T) {
 	app := newApp()
 	app.Get("/", func(c *fiber.Ctx) error { return fiber.ErrForbidden })
