@@ -49,7 +49,7 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	p.line("%d of %d calls did what they should. Listen to them: %s", r.good(), len(r.Calls), r.Out)
 	if r.OK {
-		p.line("Where to go next: README.md, \"Your own number\": the same application on a real carrier.")
+		p.line("Where to go next: \"To a real phone number\" in README.md, the same with an account at a carrier.")
 	} else {
 		p.line("The demo failed. Run it with --verbose to see what the services log.")
 	}
