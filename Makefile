@@ -3,6 +3,7 @@ MODULES  := schemas pkg services/ingress services/callctl services/media service
 SERVICES := ingress callctl media registry
 BIN      := bin
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+SDKTEST  := pkg/carriersim/sdktest
 FUZZTIME ?= 60s
 GOFLAGS  := -trimpath
 export GOFLAGS
@@ -19,6 +20,9 @@ demo: ## hear simulated calls through the whole pipeline: no account, no phone, 
 
 test: prerequisites ## run all tests; brings what they need
 	go test -count=1 work
+
+test-sdk: $(SDKTEST)/node_modules/.package-lock.json ## drive the simulated carriers with the carriers' own SDKs for Node
+	cd pkg && go test -tags sdk -count=1 ./carriersim/sdktest
 
 build: ## build all programs into bin/
 	@mkdir -p $(BIN)
@@ -55,7 +59,7 @@ fuzz: ## fuzz every target, FUZZTIME (60s) each
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done) || exit 1; done
 
-check: fmt-check generated modules lint race ## all that CI does, in its order
+check: fmt-check generated modules lint test-sdk race ## all that CI does, in its order
 
 fmt-check:
 	@files=$$(gofmt -l $(MODULES)); [ -z "$$files" ] || { echo "not formatted (make fmt): $$files"; exit 1; }
@@ -64,10 +68,15 @@ generated:
 	go generate work
 	@git diff --exit-code --stat -- '*/all.go' schemas/provider README.md || { echo "generated files are stale: commit what make generate wrote"; exit 1; }
 
-prerequisites:
-	@command -v redis-server >/dev/null && exit 0; \
-	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  echo "installing redis-server"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null && { service redis-server stop >/dev/null 2>&1 || true; }; \
-	else echo "the tests need redis-server 7 or newer on the PATH: sudo apt-get install redis-server, or brew install redis"; exit 1; fi
+$(SDKTEST)/node_modules/.package-lock.json: $(SDKTEST)/package-lock.json | prerequisites
+	cd $(SDKTEST) && npm ci --silent --no-audit --no-fund
 
-.PHONY: help demo test build up race fmt lint generate modules bench fuzz check fmt-check generated prerequisites
+prerequisites:
+	@missing=; for p in redis-server:redis-server node:nodejs npm:npm; do \
+	  command -v "$${p%:*}" >/dev/null || missing="$$missing $${p#*:}"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null && { service redis-server stop >/dev/null 2>&1 || true; }; \
+	else echo "the tests need redis-server 7, node 18 and npm, or newer, on the PATH: sudo apt-get install$$missing, or brew install redis node"; exit 1; fi
+
+.PHONY: help demo test test-sdk build up race fmt lint generate modules bench fuzz check fmt-check generated prerequisites

@@ -14,11 +14,12 @@ import (
 )
 
 type trunkCmd struct {
-	Add    trunkAddCmd    `cmd:"" help:"Add a trunk, or change one."`
-	List   trunkListCmd   `cmd:"" help:"List trunks."`
-	Show   trunkShowCmd   `cmd:"" help:"Show one trunk: its settings, its URLs, what is missing."`
-	Test   trunkTestCmd   `cmd:"" help:"Ask the carrier whether it takes the trunk's credentials."`
-	Remove trunkRemoveCmd `cmd:"" help:"Remove a trunk that has no numbers."`
+	Add       trunkAddCmd       `cmd:"" help:"Add a trunk, or change one."`
+	List      trunkListCmd      `cmd:"" help:"List trunks."`
+	Show      trunkShowCmd      `cmd:"" help:"Show one trunk: its settings, its URLs, what is missing."`
+	Test      trunkTestCmd      `cmd:"" help:"Ask the carrier whether it takes the trunk's credentials."`
+	Provision trunkProvisionCmd `cmd:"" help:"Make at the carrier what must exist there once per trunk; number add --configure does it too."`
+	Remove    trunkRemoveCmd    `cmd:"" help:"Remove a trunk that has no numbers."`
 }
 
 type trunkAddCmd struct {
@@ -201,6 +202,20 @@ func (c trunkTestCmd) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return c.done(out, "The carrier takes the credentials of trunk "+c.Name+".")
+}
+
+type trunkProvisionCmd struct {
+	client
+	Name string `arg:"" help:"Name of the trunk."`
+}
+
+// Run provisions a trunk.
+func (c trunkProvisionCmd) Run(ctx context.Context, out io.Writer) error {
+	var t shownTrunk
+	if err := c.ask(ctx, "trunk", "provision", recordName{Org: c.Org, Name: c.Name}, &t); err != nil {
+		return err
+	}
+	return c.show(out, t)
 }
 
 type trunkRemoveCmd struct {

@@ -94,7 +94,11 @@ func (b *Bus) dial(name string) (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(2 * time.Second),
+		// Writing and connecting hold the connection's lock, so that no
+		// caller's deadline helps while a frozen server lets them wait.
+		nats.Timeout(1500 * time.Millisecond),
+		nats.FlusherTimeout(time.Second),
+		nats.ReconnectOnFlusherError(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil is a close of our own
 				b.log.WithField("conn", name).WithError(err).Warn("nats is away")

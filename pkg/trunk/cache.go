@@ -31,8 +31,9 @@ type Cache struct {
 // Line is a trunk with its account, ready to be used.
 type Line struct {
 	Trunk
-	Account *provider.Account // nil where the configuration is broken; see Broken
-	Broken  error
+	Revision uint64            // of the record
+	Account  *provider.Account // nil where the configuration is broken; see Broken
+	Broken   error
 }
 
 // NewCache returns an empty cache; Watch fills it.
@@ -94,7 +95,7 @@ func set[R any](mu *sync.RWMutex, into map[string]R, ch bus.Change) error {
 func (c *Cache) setTrunk(ch bus.Change) error {
 	var line *Line
 	if ch.Value != nil {
-		line = new(Line)
+		line = &Line{Revision: ch.Revision}
 		if err := json.Unmarshal(ch.Value, &line.Trunk); err != nil {
 			return err
 		}
@@ -144,6 +145,24 @@ func (c *Cache) Trunk(org, name string) (*Line, error) {
 		return nil, fmt.Errorf("trunk %q cannot be used: %w", name, line.Broken)
 	}
 	return line, nil
+}
+
+// Await is Trunk for who has just heard of a trunk: it waits, until ctx ends,
+// for the cache to hold its record of the given revision or a later one.
+func (c *Cache) Await(ctx context.Context, org, name string, revision uint64) (*Line, error) {
+	for {
+		c.mu.RLock()
+		line, changed := c.trunks[subject.TrunkKey(org, name)], c.changed
+		c.mu.RUnlock()
+		if revision == 0 || line != nil && line.Revision >= revision {
+			return c.Trunk(org, name)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return c.Trunk(org, name)
+		}
+	}
 }
 
 // Trunks returns all trunks that can be used, and a channel that is closed at

@@ -43,6 +43,7 @@ func (s *site) away(n *node) {
 	s.t.Helper()
 	status := toyBody(provider.Notice{Kind: provider.CallStatus, LegID: "L2", Status: call.Ringing})
 	action := toyBody(provider.Notice{Kind: provider.DialAction, LegID: "L4", Reply: true})
+	fetched := toyBody(provider.Notice{Kind: provider.RedirectDone, LegID: "L4", Reply: true, Next: &unable})
 	answeredByREST := ringing("L5")
 	answeredByREST.Reply = false
 	needsUs := ringing("L6")
@@ -56,6 +57,7 @@ func (s *site) away(n *node) {
 		{"fallback needs us", s.hook("main", "toy", provider.HookInbound, ""), toyBody(needsUs), &trunk.DefaultFallback, answer{}},
 		{"answer", s.hook("main", "toy", provider.HookAnswer, "c1"), toyBody(picked("L3")), &trunk.DefaultFallback, answer{}},
 		{"dial action", s.hook("main", "toy", provider.HookDialAction, "c1"), action, &hangup, answer{}},
+		{"fetched instruction", s.hook("main", "toy", provider.HookAnswer, "c1"), fetched, &unable, answer{}},
 		{"status of a call", s.hook("main", "toy", provider.HookStatus, "c2"), status, nil, answer{}},
 		{"status of a leg", s.hook("main", "toy", provider.HookStatus, ""), status, nil, answer{}},
 		{"REST-answered call", s.hook("desk", "deskphone", provider.HookInbound, ""), toyBody(answeredByREST), nil, answer{}},
@@ -75,7 +77,7 @@ func (s *site) away(n *node) {
 		}
 	}
 	s.logged("fallback given", "log cannot be reached")
-	if got := n.send("GET", "/metrics", nil, "").Body; !strings.Contains(got, `trunkline_ingress_fallbacks_total{reason="nats"} 4`) {
+	if got := n.send("GET", "/metrics", nil, "").Body; !strings.Contains(got, `trunkline_ingress_fallbacks_total{reason="nats"} 5`) {
 		s.t.Error("fallbacks are not counted")
 	}
 }

@@ -3,6 +3,7 @@ package ingress_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func (s *site) orders(typ string, n int) []*bus.Order {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var list []*bus.Order
-	err := s.bus.Work(ctx, bus.Queue{Name: "test", Types: []string{typ}, Parallel: 1, AckWait: time.Minute},
+	err := s.bus.Work(ctx, bus.Queue{Name: "test-" + strings.ReplaceAll(typ, ".", "-"), Types: []string{typ}, Parallel: 1, AckWait: time.Minute},
 		func(_ context.Context, o *bus.Order) error {
 			if o.Call == "last" {
 				cancel()
@@ -209,6 +210,34 @@ func TestDialActionIsToldToHangUp(t *testing.T) {
 	}
 	if s.facts("c1")["carrier.reported"] == nil {
 		t.Error("the dial's outcome is not recorded")
+	}
+}
+
+func TestLegGoesOnWithTheNextInstruction(t *testing.T) {
+	s := newSite(t, bustest.New(t))
+	s.addTrunk("desk", "deskphone", map[string]any{"account": "D1", "secret": toySecret})
+	n := s.start(s.bus)
+	next := call.Spoken("One moment.")
+	step := provider.Notice{Kind: provider.RedirectDone, LegID: "L9", EventID: "e1", Next: &next}
+	fetched, emptied := step, step
+	fetched.Reply, emptied.Next = true, new(call.Instruction)
+	if diff := cmp.Diff(next, told(t, n.toy(s.hook("main", "toy", provider.HookAnswer, "c1"), toyBody(fetched)))); diff != "" {
+		t.Error(diff)
+	}
+	over := step
+	over.Next = &hangup
+	for callID, notice := range map[string]provider.Notice{"c2": step, "c3": over, "c4": emptied} {
+		for range 2 {
+			if a := n.toy(s.hook("desk", "deskphone", provider.HookEvents, callID), toyBody(notice)); a.Status != http.StatusNoContent {
+				t.Errorf("%s is answered %+v", callID, a)
+			}
+		}
+	}
+	if got := s.orders("call.redirect", 1)[0]; got.Call != "c2" || !strings.Contains(string(got.Data), "One moment.") {
+		t.Errorf("order is %s %s", got.Call, got.Data)
+	}
+	if got := s.orders("call.hangup", 1)[0]; got.Call != "c3" {
+		t.Errorf("order is for %s, want c3", got.Call)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
@@ -121,46 +119,19 @@ func (g *gateway) close() error {
 	return errors.Join(stopped, removed)
 }
 
-// setUp configures a trunk and a number for a carrier, as a user does. The
-// services learn of a record by watching it, a moment after it is put: the
-// number is put before the carrier is asked anything, so that it is known when
-// the carrier has answered twice.
+// setUp configures a trunk and a number for a carrier, as a user does.
 func (g *gateway) setUp(c carriersim.Carrier) error {
 	t := trunk.Trunk{Org: org, Name: c.Name(), Provider: c.Name(), Config: c.Config(), Country: "US", APIURL: c.APIURL()}
-	n := number{trunk.Number{Org: org, Trunk: t.Name, Address: c.Numbers()[0], Application: application}, false}
-	if err := errors.Join(g.ask("trunk", "put", t), g.ask("number", "put", n)); err != nil {
+	if err := g.ask("trunk", "put", t); err != nil {
 		return err
 	}
-	if err := g.testTrunk(t.Name); err != nil {
+	if err := g.ask("trunk", "test", map[string]string{"org": org, "name": t.Name}); err != nil {
 		return err
 	}
-	n.Configure = true
-	return g.ask("number", "put", n)
-}
-
-type number struct {
-	trunk.Number
-	Configure bool `json:"configure"` // point it here at the carrier as well
-}
-
-// testTrunk asks whether the carrier takes the credentials, again while the
-// trunk is not known yet to who asks.
-func (g *gateway) testTrunk(name string) error {
-	late := time.After(factLimit)
-	for {
-		err := g.ask("trunk", "test", map[string]string{"org": org, "name": name})
-		var refused *command.Error
-		if !errors.As(err, &refused) || refused.Code != "not_found" {
-			return err
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-late:
-			return err
-		case <-g.ctx.Done():
-			return context.Cause(g.ctx)
-		}
-	}
+	return g.ask("number", "put", struct {
+		trunk.Number
+		Configure bool `json:"configure"` // point it here at the carrier as well
+	}{trunk.Number{Org: org, Trunk: t.Name, Address: c.Numbers()[0], Application: application}, true})
 }
 
 func (g *gateway) ask(noun, verb string, request any) error {

@@ -18,6 +18,8 @@ import (
 type Trunk struct {
 	Org  string `json:"org"`
 	Name string `json:"name"`
+	// Revision is the trunk's record that the asker has seen, 0 for any.
+	Revision uint64 `json:"revision,omitempty"`
 }
 
 // Number is a request about a number of a trunk.
@@ -25,6 +27,8 @@ type Number struct {
 	Org    string `json:"org"`
 	Trunk  string `json:"trunk"`
 	Number string `json:"number"`
+	// Revision is the trunk's record that the asker has seen, 0 for any.
+	Revision uint64 `json:"revision,omitempty"`
 	// Inbound is where the carrier delivers calls; the trunk's own addresses
 	// when empty.
 	Inbound provider.Inbound `json:"inbound,omitzero"`
@@ -75,7 +79,7 @@ func handle[Q any](answer func(context.Context, Q) (any, error)) func(context.Co
 }
 
 func (d Desk) testTrunk(ctx context.Context, q Trunk) (any, error) {
-	line, err := d.Line(q.Org, q.Name)
+	line, err := d.LineOf(ctx, q.Org, q.Name, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func (d Desk) testTrunk(ctx context.Context, q Trunk) (any, error) {
 }
 
 func (d Desk) numbers(ctx context.Context, q Trunk) (any, error) {
-	line, err := d.Line(q.Org, q.Name)
+	line, err := d.LineOf(ctx, q.Org, q.Name, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (d Desk) numbers(ctx context.Context, q Trunk) (any, error) {
 // provision makes what the trunk needs at its carrier and returns the values to
 // keep in its configuration.
 func (d Desk) provision(ctx context.Context, q Trunk) (any, error) {
-	line, err := d.Line(q.Org, q.Name)
+	line, err := d.LineOf(ctx, q.Org, q.Name, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +107,7 @@ func (d Desk) provision(ctx context.Context, q Trunk) (any, error) {
 }
 
 func (d Desk) owns(ctx context.Context, q Number) (any, error) {
-	line, err := d.Line(q.Org, q.Trunk)
+	line, err := d.LineOf(ctx, q.Org, q.Trunk, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +117,7 @@ func (d Desk) owns(ctx context.Context, q Number) (any, error) {
 
 // inbound tells where calls to a number go, and whether that is here.
 func (d Desk) inbound(ctx context.Context, q Number) (any, error) {
-	line, err := d.Line(q.Org, q.Trunk)
+	line, err := d.LineOf(ctx, q.Org, q.Trunk, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +126,7 @@ func (d Desk) inbound(ctx context.Context, q Number) (any, error) {
 }
 
 func (d Desk) setInbound(ctx context.Context, q Number) (any, error) {
-	line, err := d.Line(q.Org, q.Trunk)
+	line, err := d.LineOf(ctx, q.Org, q.Trunk, q.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +135,7 @@ func (d Desk) setInbound(ctx context.Context, q Number) (any, error) {
 }
 
 func (d Desk) clearInbound(ctx context.Context, q Number) (any, error) {
-	line, err := d.Line(q.Org, q.Trunk)
+	line, err := d.LineOf(ctx, q.Org, q.Trunk, q.Revision)
 	if err != nil {
 		return nil, err
 	}

@@ -214,7 +214,21 @@ func (l *Ledger) hooks(s event.State) func(provider.Hook) string {
 
 // Line returns a trunk. Its error is a *command.Error.
 func (l *Ledger) Line(org, name string) (*trunk.Line, error) {
-	line, err := l.Lines.Trunk(org, name)
+	return usable(l.Lines.Trunk(org, name))
+}
+
+// catchUp bounds how long the watched records may be behind those that an asker
+// has seen.
+const catchUp = 3 * time.Second
+
+// LineOf is Line for an asker who has seen a record of the trunk already.
+func (l *Ledger) LineOf(ctx context.Context, org, name string, revision uint64) (*trunk.Line, error) {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	return usable(l.Lines.Await(ctx, org, name, revision))
+}
+
+func usable(line *trunk.Line, err error) (*trunk.Line, error) {
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
 		return nil, command.Refuse("unknown_trunk", "%s; `trunkline trunk list` shows those there are", err)

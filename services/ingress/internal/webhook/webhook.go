@@ -130,13 +130,13 @@ func (r *Receiver) record(ctx context.Context, w *webhook) (call.Instruction, er
 // instruction in the reply; at a carrier that is driven over REST, what is left
 // of an instruction becomes an order.
 func (r *Receiver) next(ctx context.Context, w *webhook) (call.Instruction, error) {
-	next := w.notice.Next
+	next, given := w.notice.Next, w.notice.Next != nil && len(w.notice.Next.Steps) > 0
 	switch {
-	case w.notice.Reply && next == nil:
-		return hangup, nil
-	case w.notice.Reply:
+	case w.notice.Reply && given:
 		return *next, nil
-	case next == nil:
+	case w.notice.Reply:
+		return hangup, nil
+	case !given:
 		return call.Instruction{}, nil
 	}
 	var order command.Command = command.CallRedirect{Instruction: *next}
@@ -238,10 +238,12 @@ func (r *Receiver) away(w *webhook, cause error) (provider.Response, error) {
 	if !w.notice.Reply {
 		return provider.Response{}, &refusal{fiber.StatusServiceUnavailable, "unavailable", cause}
 	}
-	in := hangup
-	switch w.notice.Kind {
-	case provider.InboundCall, provider.Answer:
+	in, next := hangup, w.notice.Next
+	switch kind := w.notice.Kind; {
+	case kind == provider.InboundCall, kind == provider.Answer:
 		in = r.fallbackAway(w)
+	case next != nil && len(next.Steps) > 0 && next.Fallback():
+		in = *next
 	}
 	w.outcome = "fallback"
 	r.metrics.fallbacks.WithLabelValues("nats").Inc()

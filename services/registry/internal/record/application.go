@@ -31,7 +31,8 @@ func (r *Records) putApplication(ctx context.Context, a trunk.Application) (any,
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
-	return a, put(ctx, r.applications, key, applicationName(a.Name), a, revision)
+	_, err = put(ctx, r.applications, key, applicationName(a.Name), a, revision)
+	return a, err
 }
 
 func checkApplication(a trunk.Application) error {

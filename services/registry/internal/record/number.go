@@ -23,15 +23,16 @@ type NumberRequest struct {
 
 // CarrierNumber is what callctl is asked to set or clear at the carrier.
 type CarrierNumber struct {
-	Org     string           `json:"org"`
-	Trunk   string           `json:"trunk"`
-	Number  string           `json:"number"`
-	Inbound provider.Inbound `json:"inbound"`
+	Org      string           `json:"org"`
+	Trunk    string           `json:"trunk"`
+	Number   string           `json:"number"`
+	Revision uint64           `json:"revision"`
+	Inbound  provider.Inbound `json:"inbound"`
 }
 
 // putNumber creates or changes a number of a trunk.
 func (r *Records) putNumber(ctx context.Context, q NumberRequest) (any, error) {
-	t, err := r.normalise(ctx, &q.Number)
+	t, known, err := r.normalise(ctx, &q.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -40,21 +41,32 @@ func (r *Records) putNumber(ctx context.Context, q NumberRequest) (any, error) {
 			return nil, err
 		}
 	}
-	if q.Configure {
-		if err := r.ask(ctx, "number", "set_inbound", r.atCarrier(t, q.Address), nil); err != nil {
-			return nil, err
-		}
-	}
 	key := subject.NumberKey(q.Org, q.Trunk, q.Address)
 	_, revision, err := get[trunk.Number](ctx, r.numbers, key, numberName(q.Address))
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
-	return q.Number, put(ctx, r.numbers, key, numberName(q.Address), q.Number, revision)
+	if _, err := put(ctx, r.numbers, key, numberName(q.Address), q.Number, revision); err != nil || !q.Configure {
+		return q.Number, err
+	}
+	// The carrier is told last: its next call must find the record.
+	return q.Number, r.point(ctx, t, known, q.Address)
+}
+
+// point has the carrier deliver calls to a number here, after it has made what
+// the trunk needs for that.
+func (r *Records) point(ctx context.Context, t trunk.Trunk, revision uint64, address string) error {
+	if spec := provider.Lookup(t.Provider); spec != nil && spec.Has(provider.CanProvision) {
+		var err error
+		if t, revision, err = r.provision(ctx, t, revision); err != nil {
+			return err
+		}
+	}
+	return r.ask(ctx, "number", "set_inbound", r.atCarrier(t, revision, address), nil)
 }
 
 func (r *Records) getNumber(ctx context.Context, q NumberRequest) (any, error) {
-	if _, err := r.normalise(ctx, &q.Number); err != nil {
+	if _, _, err := r.normalise(ctx, &q.Number); err != nil {
 		return nil, err
 	}
 	n, _, err := get[trunk.Number](ctx, r.numbers, subject.NumberKey(q.Org, q.Trunk, q.Address), numberName(q.Address))
@@ -70,7 +82,7 @@ func (r *Records) listNumbers(ctx context.Context, q Name) (any, error) {
 }
 
 func (r *Records) deleteNumber(ctx context.Context, q NumberRequest) (any, error) {
-	t, err := r.normalise(ctx, &q.Number)
+	t, known, err := r.normalise(ctx, &q.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -80,28 +92,29 @@ func (r *Records) deleteNumber(ctx context.Context, q NumberRequest) (any, error
 		return nil, err
 	}
 	if q.Configure {
-		if err := r.ask(ctx, "number", "clear_inbound", r.atCarrier(t, q.Address), nil); err != nil {
+		if err := r.ask(ctx, "number", "clear_inbound", r.atCarrier(t, known, q.Address), nil); err != nil {
 			return nil, err
 		}
 	}
 	return n, r.numbers.Delete(ctx, key)
 }
 
-// normalise brings the address into the form under which it is kept.
-func (r *Records) normalise(ctx context.Context, n *trunk.Number) (trunk.Trunk, error) {
-	t, _, err := get[trunk.Trunk](ctx, r.trunks, subject.TrunkKey(n.Org, n.Trunk), trunkName(n.Trunk))
+// normalise brings the address into the form under which it is kept, and
+// returns the number's trunk.
+func (r *Records) normalise(ctx context.Context, n *trunk.Number) (t trunk.Trunk, revision uint64, err error) {
+	t, revision, err = get[trunk.Trunk](ctx, r.trunks, subject.TrunkKey(n.Org, n.Trunk), trunkName(n.Trunk))
 	if err != nil || n.Address == trunk.AnyNumber {
-		return t, err
+		return t, revision, err
 	}
 	n.Address, err = phone.Normalize(n.Address, t.Country)
 	if err != nil {
-		return t, command.Refuse("invalid_number", "%s", err)
+		err = command.Refuse("invalid_number", "%s", err)
 	}
-	return t, nil
+	return t, revision, err
 }
 
-func (r *Records) atCarrier(t trunk.Trunk, address string) CarrierNumber {
-	return CarrierNumber{Org: t.Org, Trunk: t.Name, Number: address,
+func (r *Records) atCarrier(t trunk.Trunk, revision uint64, address string) CarrierNumber {
+	return CarrierNumber{Org: t.Org, Trunk: t.Name, Number: address, Revision: revision,
 		Inbound: provider.Inbound{AnswerURL: r.hook(t, provider.HookInbound), StatusURL: r.hook(t, provider.HookStatus)}}
 }
 

@@ -47,6 +47,7 @@ func (r *Records) Endpoints() []bus.Endpoint {
 		{Noun: "trunk", Verb: "list", Handle: with(r.listTrunks)},
 		{Noun: "trunk", Verb: "delete", Handle: with(r.deleteTrunk)},
 		{Noun: "trunk", Verb: "test", Handle: with(r.testTrunk)},
+		{Noun: "trunk", Verb: "provision", Handle: with(r.provisionTrunk)},
 		{Noun: "number", Verb: "put", Handle: with(r.putNumber)},
 		{Noun: "number", Verb: "get", Handle: with(r.getNumber)},
 		{Noun: "number", Verb: "list", Handle: with(r.listNumbers)},
@@ -101,21 +102,22 @@ func get[R any](ctx context.Context, k *bus.Bucket, key, what string) (R, uint64
 	return rec, revision, nil
 }
 
-// put writes a record over the revision that was read, 0 for a new one.
-func put(ctx context.Context, k *bus.Bucket, key, what string, rec any, revision uint64) error {
+// put writes a record over the revision that was read, 0 for a new one, and
+// returns its new revision.
+func put(ctx context.Context, k *bus.Bucket, key, what string, rec any, revision uint64) (uint64, error) {
 	doc, err := json.Marshal(rec)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", what, err)
+		return 0, fmt.Errorf("write %s: %w", what, err)
 	}
 	if revision == 0 {
-		_, err = k.Create(ctx, key, doc)
+		revision, err = k.Create(ctx, key, doc)
 	} else {
-		_, err = k.Update(ctx, key, doc, revision)
+		revision, err = k.Update(ctx, key, doc, revision)
 	}
 	if errors.Is(err, bus.ErrExists) || errors.Is(err, bus.ErrChanged) {
-		return command.Refuse("conflict", "%s was changed by somebody else in between; read it and try again", what)
+		err = command.Refuse("conflict", "%s was changed by somebody else in between; read it and try again", what)
 	}
-	return err
+	return revision, err
 }
 
 func list[R any](ctx context.Context, k *bus.Bucket, pattern string) ([]R, error) {

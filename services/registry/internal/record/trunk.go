@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func (r *Records) putTrunk(ctx context.Context, t trunk.Trunk) (any, error) {
 		return nil, command.Refuse("invalid_trunk", "%s", err)
 	}
 	sealed.UpdatedAt = time.Now().UTC()
-	if err := put(ctx, r.trunks, key, trunkName(t.Name), sealed, revision); err != nil {
+	if _, err := put(ctx, r.trunks, key, trunkName(t.Name), sealed, revision); err != nil {
 		return nil, err
 	}
 	return r.shown(sealed), nil
@@ -98,10 +99,61 @@ func (r *Records) deleteTrunk(ctx context.Context, q Name) (any, error) {
 
 // testTrunk asks callctl whether the carrier takes the credentials.
 func (r *Records) testTrunk(ctx context.Context, q Name) (any, error) {
-	if _, err := r.getTrunk(ctx, q); err != nil {
+	_, revision, err := get[trunk.Trunk](ctx, r.trunks, subject.TrunkKey(q.Org, q.Name), trunkName(q.Name))
+	if err != nil {
 		return nil, err
 	}
-	return q, r.ask(ctx, "trunk", "test", q, nil)
+	return q, r.ask(ctx, "trunk", "test", atRevision{q.Org, q.Name, revision}, nil)
+}
+
+// provisionTrunk makes at the carrier what must exist there once per trunk.
+func (r *Records) provisionTrunk(ctx context.Context, q Name) (any, error) {
+	t, revision, err := get[trunk.Trunk](ctx, r.trunks, subject.TrunkKey(q.Org, q.Name), trunkName(q.Name))
+	if err != nil {
+		return nil, err
+	}
+	if spec := provider.Lookup(t.Provider); spec == nil || !spec.Has(provider.CanProvision) {
+		return nil, command.Refuse("unsupported", "%s needs nothing to be made at the carrier", t.Provider)
+	}
+	if t, _, err = r.provision(ctx, t, revision); err != nil {
+		return nil, err
+	}
+	return r.shown(t), nil
+}
+
+// provision has callctl make what the trunk needs at its carrier, which does
+// nothing where it exists, and keeps the values that came of it.
+func (r *Records) provision(ctx context.Context, t trunk.Trunk, revision uint64) (trunk.Trunk, uint64, error) {
+	var made struct {
+		Values map[string]string `json:"values"`
+	}
+	if err := r.ask(ctx, "trunk", "provision", atRevision{t.Org, t.Name, revision}, &made); err != nil {
+		return t, revision, err
+	}
+	config, changed := maps.Clone(t.Config), false
+	for field, value := range made.Values {
+		changed = changed || config[field] != value
+		config[field] = value
+	}
+	if !changed {
+		return t, revision, nil
+	}
+	t.Config = config
+	sealed, err := r.links.Keys.SealSecrets(t, t)
+	if err != nil {
+		return t, revision, command.Refuse("invalid_trunk", "%s", err)
+	}
+	sealed.UpdatedAt = time.Now().UTC()
+	revision, err = put(ctx, r.trunks, subject.TrunkKey(t.Org, t.Name), trunkName(t.Name), sealed, revision)
+	return sealed, revision, err
+}
+
+// atRevision names the record of a trunk that callctl must have seen before it
+// does what it is asked.
+type atRevision struct {
+	Org      string `json:"org"`
+	Name     string `json:"name"`
+	Revision uint64 `json:"revision"`
 }
 
 // ask passes a request on to callctl, which does all that needs a carrier's
