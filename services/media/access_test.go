@@ -172,6 +172,29 @@ func TestLegComesBackToItsStream(t *testing.T) {
 	}
 }
 
+// TestStreamOfAnotherLeg: a call whose leg the log does not know yet, and whose
+// stream was used already.
+func TestStreamOfAnotherLeg(t *testing.T) {
+	s := newSite(t, trunk.Application{}, nil)
+	for leg, fact := range map[string]event.Fact{
+		"":       event.CallRequested{To: "+14155550177", Application: "app", RingSeconds: 30},
+		otherLeg: event.StreamStarted{StreamID: stream("c1"), Node: "node-2", InFormat: "ulaw/8000", OutFormat: "ulaw/8000"},
+	} {
+		e := event.New("/test", org, "c1", fact)
+		e.Trunk, e.Provider, e.Leg = "main", "twilio", leg
+		if _, _, err := s.bus.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.answer("c1").closed(socket.Policy)
+	a := s.agent("c1")
+	c := s.open("c1")
+	c.start(otherLeg)
+	a.started()
+	c.stop()
+	c.closed(socket.Normal)
+}
+
 func TestNodeIsFull(t *testing.T) {
 	s := newSite(t, trunk.Application{}, func(c *service.Config) { c.MaxCalls = 1 })
 	s.ring("c1")
