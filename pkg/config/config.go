@@ -35,21 +35,24 @@ func Load(environ []string, into ...any) error {
 			return fmt.Errorf("settings: %w", err)
 		}
 	}
-	own := ""
-	for _, s := range services {
-		for name := range known {
-			if strings.HasPrefix(name, Prefix+s) {
-				own = s
-			}
-		}
-	}
 	for _, name := range sorted(vars) {
-		foreign := slices.ContainsFunc(services, func(s string) bool { return s != own && strings.HasPrefix(name, Prefix+s) })
+		foreign := slices.ContainsFunc(services, func(s string) bool {
+			return strings.HasPrefix(name, Prefix+s) && !hasPrefix(known, Prefix+s)
+		})
 		if !known[name] && !foreign {
 			return fmt.Errorf("settings: %s is not a setting of this program; --help prints those there are", name)
 		}
 	}
 	return nil
+}
+
+func hasPrefix(names map[string]bool, prefix string) bool {
+	for name := range names {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // collect takes Trunkline's own variables and reads those given by file.

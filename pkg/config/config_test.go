@@ -35,6 +35,7 @@ func TestLoad(t *testing.T) {
 		"another service's": {environ: []string{"TRUNKLINE_INGRESS_LISTEN=:1", "TRUNKLINE_MEDIA_LISTEN=:2"}},
 		"misspelt":          {[]string{"TRUNKLINE_NATS_ULR=x"}, "TRUNKLINE_NATS_ULR is not a setting"},
 		"own misspelt":      {[]string{"TRUNKLINE_INGRESS_LISTEN=:1", "TRUNKLINE_INGRESS_LISTN=x"}, "TRUNKLINE_INGRESS_LISTN is not a setting"},
+		"two services":      {environ: []string{"TRUNKLINE_CALLCTL_SWEEP=1", "TRUNKLINE_MEDIA_LISTEN=:2"}},
 		"not a duration":    {[]string{"TRUNKLINE_INGRESS_WAIT=soon"}, "Wait"},
 		"no such file":      {[]string{"TRUNKLINE_SECRET_KEY_FILE=/nowhere"}, "TRUNKLINE_SECRET_KEY_FILE"},
 		"given twice":       {[]string{"TRUNKLINE_SECRET_KEY=a", "TRUNKLINE_SECRET_KEY_FILE=" + file}, "both"},

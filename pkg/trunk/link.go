@@ -18,7 +18,7 @@ type Links struct {
 	// Hooks is the public base URL of ingress, Media the one of the media
 	// nodes, as carriers reach them.
 	Hooks string `env:"PUBLIC_URL" help:"where carriers reach ingress: https://host[/prefix]"`
-	Media string `env:"MEDIA_URL" help:"where carriers reach the media nodes: wss://host[/prefix]"`
+	Media string `env:"PUBLIC_MEDIA_URL" help:"where carriers reach the media nodes: wss://host[/prefix]"`
 }
 
 // HookPath names what a callback URL is for.

@@ -116,7 +116,7 @@ func (cfg Config) public() (*webhook.Public, error) {
 			return nil, err
 		}
 	}
-	if err := checkBase("TRUNKLINE_MEDIA_URL", cfg.Links.Media, "wss", "ws"); err != nil {
+	if err := checkBase("TRUNKLINE_PUBLIC_MEDIA_URL", cfg.Links.Media, "wss", "ws"); err != nil {
 		return nil, err
 	}
 	return webhook.NewPublic(cfg.Links.Hooks, cfg.TrustedProxies)

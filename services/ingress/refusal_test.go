@@ -209,8 +209,8 @@ func TestRunRefusesToStartWithoutAddresses(t *testing.T) {
 	}{
 		"no public URL":  {func(c *ingress.Config) { c.Links.Hooks = "" }, "TRUNKLINE_PUBLIC_URL"},
 		"no scheme":      {func(c *ingress.Config) { c.Links.Hooks = "hooks.example.com" }, "TRUNKLINE_PUBLIC_URL"},
-		"no media URL":   {func(c *ingress.Config) { c.Links.Media = "" }, "TRUNKLINE_MEDIA_URL"},
-		"media over TLS": {func(c *ingress.Config) { c.Links.Media = "https://media.example.com" }, "TRUNKLINE_MEDIA_URL"},
+		"no media URL":   {func(c *ingress.Config) { c.Links.Media = "" }, "TRUNKLINE_PUBLIC_MEDIA_URL"},
+		"media over TLS": {func(c *ingress.Config) { c.Links.Media = "https://media.example.com" }, "TRUNKLINE_PUBLIC_MEDIA_URL"},
 		"no network":     {func(c *ingress.Config) { c.TrustedProxies = []string{"all"} }, `"all"`},
 		"taken address":  {func(c *ingress.Config) { c.Listen = taken(t) }, "address already in use"},
 	} {

@@ -288,8 +288,8 @@ func TestSettingsAreChecked(t *testing.T) {
 		change func(*service.Config)
 		want   string
 	}{
-		"no public URL":  {func(c *service.Config) { c.Links.Media = "" }, "TRUNKLINE_MEDIA_URL"},
-		"web URL":        {func(c *service.Config) { c.Links.Media = "https://media.example.net" }, "TRUNKLINE_MEDIA_URL"},
+		"no public URL":  {func(c *service.Config) { c.Links.Media = "" }, "TRUNKLINE_PUBLIC_MEDIA_URL"},
+		"web URL":        {func(c *service.Config) { c.Links.Media = "https://media.example.net" }, "TRUNKLINE_PUBLIC_MEDIA_URL"},
 		"lead too short": {func(c *service.Config) { c.Lead = time.Millisecond }, "TRUNKLINE_MEDIA_LEAD"},
 		"lead too long":  {func(c *service.Config) { c.Lead = time.Minute }, "TRUNKLINE_MEDIA_LEAD"},
 		"no start limit": {func(c *service.Config) { c.StartLimit = 0 }, "TRUNKLINE_MEDIA_START_LIMIT"},

@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config, b *bus.Bus, log *logrus.Logger) error 
 
 func (cfg *Config) check() error {
 	if u, err := url.Parse(cfg.Links.Media); err != nil || u.Scheme != "wss" && u.Scheme != "ws" || u.Host == "" || u.RawQuery != "" {
-		return fmt.Errorf("TRUNKLINE_MEDIA_URL is %q, want wss://host", cfg.Links.Media)
+		return fmt.Errorf("TRUNKLINE_PUBLIC_MEDIA_URL is %q, want wss://host", cfg.Links.Media)
 	}
 	if cfg.Lead < media.Frame || cfg.Lead > time.Second {
 		return fmt.Errorf("TRUNKLINE_MEDIA_LEAD is %s, want 20ms to 1s", cfg.Lead)

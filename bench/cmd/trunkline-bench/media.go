@@ -101,7 +101,7 @@ func climb(ctx context.Context, o options, p *process, streams func(n int) ([]lo
 		case lost*1000 > got.Sent:
 			best.failed = fmt.Sprintf("%d: %d of %d frames did not come back", n, lost, got.Sent)
 		case got.P99 >= maxDelay:
-			best.failed = fmt.Sprintf("%d: p99 %.1f ms", n, ms(got.P99))
+			best.failed = fmt.Sprintf("%d: p50 %.1f ms, p99 %.1f ms", n, ms(got.P50), ms(got.P99))
 		default:
 			best = capacity{n, got.P50, got.P99, (after - before) / time.Duration(max(got.Sent, 1)), "no step failed"}
 			continue

@@ -28,7 +28,12 @@ type Streams struct {
 	P50, P99     time.Duration // from a frame's sending to its echo
 }
 
-const frame = 20 * time.Millisecond
+const (
+	frame = 20 * time.Millisecond
+	// settle is the time between the opening of the last stream and the first
+	// frame: what came before a session is ready would be late for good.
+	settle = 1500 * time.Millisecond
+)
 
 // Echo runs streams at 50 frames a second each until the time is up, and
 // measures how long each frame takes to come back. A stream's n-th echo
@@ -45,7 +50,7 @@ func Echo(ctx context.Context, streams []Stream, warmUp, measured time.Duration,
 		}
 		conns[i] = c
 	}
-	start := time.Now().Add(100 * time.Millisecond)
+	start := time.Now().Add(settle)
 	time.AfterFunc(time.Until(start.Add(warmUp)), begin)
 	err := pace(conns, start, start.Add(warmUp+measured))
 	end()

@@ -135,7 +135,7 @@ func (r *rig) startCallctl() {
 	r.child = exec.Command(os.Args[0])
 	r.child.Env = append(os.Environ(), asCallctl+"=1",
 		"TRUNKLINE_NATS_URL="+r.nats.ClientURL(), "TRUNKLINE_SECRET_KEY="+secret, "TRUNKLINE_LOG_LEVEL=error",
-		"TRUNKLINE_PUBLIC_URL="+r.links.Hooks, "TRUNKLINE_MEDIA_URL="+r.links.Media, "TRUNKLINE_CALLCTL_LISTEN=off",
+		"TRUNKLINE_PUBLIC_URL="+r.links.Hooks, "TRUNKLINE_PUBLIC_MEDIA_URL="+r.links.Media, "TRUNKLINE_CALLCTL_LISTEN=off",
 		"TRUNKLINE_CALLCTL_SWEEP_EVERY=200ms", "TRUNKLINE_CALLCTL_GRACE=3s", "TRUNKLINE_CALLCTL_QUIET=2s",
 		"TRUNKLINE_CALLCTL_FIND_EVERY=500ms", "TRUNKLINE_CALLCTL_ACK_WAIT=2s", "TRUNKLINE_CALLCTL_DIAL_BACKOFF=100ms")
 	r.child.Stderr = os.Stderr
