@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"time"
 )
 
@@ -42,7 +44,10 @@ func run(role string, o options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	// The load shares its core with NATS: one thread, and little collecting.
 	pin(os.Getpid(), coreRest)
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(800)
 	peer, err := openPeer(o.peer)
 	if err != nil {
 		return err

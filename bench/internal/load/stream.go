@@ -52,9 +52,13 @@ func Echo(ctx context.Context, streams []Stream, warmUp, measured time.Duration,
 	}
 	start := time.Now().Add(settle)
 	time.AfterFunc(time.Until(start.Add(warmUp)), begin)
+	frames := int((warmUp+measured)/frame) + 1
+	for _, c := range conns { // no garbage while the clock runs
+		c.sent, c.echoed = make([]time.Time, 0, frames), make([]time.Time, 0, frames)
+	}
 	err := pace(conns, start, start.Add(warmUp+measured))
 	end()
-	time.Sleep(300 * time.Millisecond) // echoes under way
+	time.Sleep(time.Second) // echoes under way
 	var sum Streams
 	var delays []time.Duration
 	for _, c := range conns {
