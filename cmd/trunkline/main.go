@@ -59,7 +59,7 @@ func (c client) connect(ctx context.Context) (*bus.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Replicas: 1, MediaConn: 1}, "trunkline-cli", log)
+	b, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Client: true, MediaConn: 1}, "trunkline-cli", log)
 	if err != nil {
 		return nil, fmt.Errorf("%w (is `trunkline up` running? --nats or TRUNKLINE_NATS_URL says where)", err)
 	}
@@ -94,6 +94,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c,

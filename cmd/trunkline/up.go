@@ -36,7 +36,7 @@ func (c upCmd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Trunkline is up: carriers reach it at %s, agents and applications at %s.\nCtrl-C lets calls end and stops it.\n",
+	_, err = fmt.Fprintf(out, "Trunkline is up: carriers reach it at %s, agents and applications at %s.\nCtrl-C lets calls end and stops it; a second one stops it at once.\n",
 		s.Links.Hooks, s.NATSURL)
 	if err != nil {
 		return err

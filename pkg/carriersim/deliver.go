@@ -114,7 +114,15 @@ func (d *delivery) try(ctx context.Context) (*Reply, error) {
 }
 
 func (d *delivery) request(ctx context.Context) (*http.Request, error) {
-	target, _, _ := strings.Cut(d.hook.URL, "#")
+	header := http.Header{}
+	if d.hook.Header != nil {
+		header = d.hook.Header.Clone()
+	}
+	told, body := d.hook.URL, d.hook.Body
+	if d.hook.Compose != nil {
+		told, body = d.hook.Compose(d.retry+1, header)
+	}
+	target, _, _ := strings.Cut(told, "#")
 	target, host := d.x.actual(target)
 	if d.base != "" {
 		var err error
@@ -122,13 +130,11 @@ func (d *delivery) request(ctx context.Context) (*http.Request, error) {
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, d.hook.Method, target, bytes.NewReader(d.hook.Body))
+	req, err := http.NewRequestWithContext(ctx, d.hook.Method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if d.hook.Header != nil {
-		req.Header = d.hook.Header.Clone()
-	}
+	req.Header = header
 	if host != "" {
 		req.Host = host
 	}

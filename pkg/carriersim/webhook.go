@@ -38,6 +38,10 @@ type Webhook struct {
 	User *url.Userinfo
 	// Sign adds the signature to the headers of one try. It may be nil.
 	Sign func(http.Header)
+	// Compose makes what differs from try to try, which it counts from 1: where
+	// it goes, what it says, and headers of its own. It stands in for URL and
+	// Body where it is not nil, and is called by several copies at once.
+	Compose func(try int, h http.Header) (url string, body []byte)
 	// SignedBy names the headers that a corrupt signature is corrupt in.
 	SignedBy []string
 	Policy   Policy

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -336,5 +337,29 @@ func TestReach(t *testing.T) {
 	defer in.mu.Unlock()
 	if in.got[0].Host != "hooks.example" {
 		t.Errorf("host %s", in.got[0].Host)
+	}
+}
+
+// TestCompose moves to another path at the second try.
+func TestCompose(t *testing.T) {
+	x, in := newTestExchange(t), newInbox(t)
+	in.status = []int{http.StatusInternalServerError}
+	w := hook(nil, in.URL, "a")
+	w.Policy = Policy{Retries: 1, Retry: RetryOn("5xx")}
+	w.Compose = func(try int, h http.Header) (string, []byte) {
+		h.Set("X-Try", strconv.Itoa(try))
+		return in.URL + "/try" + strconv.Itoa(try), []byte("body")
+	}
+	if reply, err := x.Send(t.Context(), w); err != nil || !reply.OK() {
+		t.Fatalf("%v %v", reply, err)
+	}
+	if diff := cmp.Diff([]string{"try1", "try2"}, in.await(2)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	last := in.got[1]
+	if last.Header.Get("X-Try") != "2" || last.ContentLength != 4 || last.Header.Get("X-Signature") == "" || w.Header.Get("X-Try") != "" {
+		t.Errorf("headers %v, length %d", last.Header, last.ContentLength)
 	}
 }

@@ -15,7 +15,10 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/twilio"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/vobiz"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/vonage"
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/subject"
@@ -24,7 +27,10 @@ import (
 
 // carriers are the simulated carriers of the matrix.
 var carriers = map[string]func() (carriersim.Carrier, error){
+	"plivo":  func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) },
 	"twilio": func() (carriersim.Carrier, error) { return twilio.New(twilio.Options{}) },
+	"vobiz":  func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) },
+	"vonage": func() (carriersim.Carrier, error) { return vonage.New(vonage.Options{}) },
 }
 
 // faults are what goes wrong, once the trunk is set up.

@@ -78,7 +78,7 @@ func openGateway(ctx context.Context, log *logrus.Logger, j *journal) (_ *gatewa
 
 // joinAgent starts the echo agent, which reaches NATS as one anywhere else would.
 func (g *gateway) joinAgent(log *logrus.Logger) (err error) {
-	g.agent, err = bus.Connect(g.ctx, bus.Config{URL: g.stack.NATSURL, Replicas: 1, MediaConn: 1}, "trunkline-demo-agent", log)
+	g.agent, err = bus.Connect(g.ctx, bus.Config{URL: g.stack.NATSURL, Client: true, MediaConn: 1}, "trunkline-demo-agent", log)
 	if err != nil {
 		return fmt.Errorf("echo agent: %w", err)
 	}

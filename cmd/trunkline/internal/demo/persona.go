@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/twilio"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/vobiz"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/vonage"
 	"github.com/trunkline-io/trunkline/pkg/media"
 )
 
@@ -25,6 +28,9 @@ type persona struct {
 
 var personas = []persona{
 	{"twilio", media.Format{Encoding: media.ULaw, Rate: 8000}, func() (carriersim.Carrier, error) { return twilio.New(twilio.Options{}) }},
+	{"vonage", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return vonage.New(vonage.Options{}) }},
+	{"plivo", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) }},
+	{"vobiz", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) }},
 }
 
 // Names lists the carriers that can be demonstrated.

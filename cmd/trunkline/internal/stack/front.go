@@ -49,8 +49,9 @@ func (f *front) serve(backend int) func(context.Context, *fiber.App) error {
 	}
 }
 
-// run calls ready once it serves. It serves until ctx ends, then lets the requests in hand come to their end.
-// Media sockets outlive it: the media service drains them.
+// run calls ready once it serves. It serves until ctx ends, then lets the
+// requests in hand come to their end and closes the listener. Media sockets
+// outlive it: the media service drains them.
 func (f *front) run(ctx context.Context, ready func()) error {
 	defer close(f.closed)
 	for _, mounted := range f.mounted {
@@ -75,6 +76,7 @@ func (f *front) run(ctx context.Context, ready func()) error {
 	closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = server.ShutdownWithContext(closing) // past the limit, open requests are cut off
+	_ = f.ln.Close()                        // a server that had not begun yet was not shut down
 	return <-served
 }
 

@@ -66,7 +66,8 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	s := &Stack{Addr: ln.Addr().String(), Links: links(cfg.PublicURL, ln.Addr(), keys)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ln.Close(), s.Stop())
+			_ = ln.Close() // the front has done so where it ran
+			err = errors.Join(err, s.Stop())
 		}
 	}()
 	if s.nats, err = natsd.Start(natsd.Config{Dir: filepath.Join(cfg.Dir, "nats"), Name: "trunkline", Port: cfg.NATSPort}); err != nil {
@@ -107,7 +108,7 @@ func (s *Stack) startServices(ctx context.Context, cfg Config, ln net.Listener) 
 		case <-s.failed.Done():
 			return errors.New("a service ended while it was starting")
 		case <-ctx.Done():
-			return fmt.Errorf("services are not ready after %s", startLimit)
+			return fmt.Errorf("services are not ready: %w", ctx.Err())
 		}
 	}
 	return nil
