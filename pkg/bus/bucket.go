@@ -68,7 +68,7 @@ func (k *Bucket) Keys(ctx context.Context, pattern string) ([]string, error) {
 	for key := range lister.Keys() {
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return keys, k.wrap("list", pattern, ctx.Err()) // it stops short when ctx ends, and does not tell
 }
 
 // Change is one write to a bucket.
@@ -93,7 +93,7 @@ func (k *Bucket) Watch(ctx context.Context, loaded func(), each func(Change)) er
 		case entry, ok := <-w.Updates():
 			switch {
 			case !ok:
-				return nil
+				return ended(ctx, "watch "+k.name, errEnded)
 			case entry == nil:
 				loaded()
 			case entry.Operation() == jetstream.KeyValuePut:
@@ -109,7 +109,8 @@ func (k *Bucket) wrap(op, key string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, jetstream.ErrKeyNotFound), errors.Is(err, jetstream.ErrKeyDeleted):
+	case errors.Is(err, jetstream.ErrKeyNotFound), errors.Is(err, jetstream.ErrKeyDeleted),
+		op == "get" && errors.Is(err, jetstream.ErrInvalidKey): // what cannot be written is not there
 		err = ErrNotFound
 	case errors.Is(err, jetstream.ErrKeyExists):
 		err = ErrExists

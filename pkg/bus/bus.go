@@ -28,6 +28,9 @@ type Config struct {
 	Replicas  int    `env:"NATS_REPLICAS" envDefault:"1" help:"copies of every stream and bucket"`
 	MediaConn int    `env:"NATS_MEDIA_CONNECTIONS" envDefault:"4" help:"connections that share the audio of calls"`
 
+	// Client is for programs that use Trunkline and do not run it: streams and
+	// buckets are taken as the services made them.
+	Client bool `env:"-"`
 	// InProcess, when set, is a server in this process; URL is not used.
 	InProcess InProcess `env:"-"`
 }
@@ -47,7 +50,8 @@ type Bus struct {
 }
 
 // Connect dials NATS, refuses a server older than MinServer, and creates or
-// updates every stream and bucket. name is shown in the server's monitoring.
+// updates every stream and bucket, unless for a client. name is shown in the
+// server's monitoring.
 func Connect(ctx context.Context, cfg Config, name string, log *logrus.Logger) (*Bus, error) {
 	b := &Bus{cfg: cfg, name: name, log: log, seed: maphash.MakeSeed()}
 	nc, err := b.dial(name)
@@ -71,7 +75,7 @@ func (b *Bus) setup(ctx context.Context) error {
 		return fmt.Errorf("jetstream: %w", err)
 	}
 	b.js = js
-	if err := b.declare(ctx); err != nil {
+	if err := b.prepare(ctx); err != nil {
 		return err
 	}
 	for i := range max(b.cfg.MediaConn, 1) {
@@ -137,9 +141,24 @@ func (b *Bus) Ping(ctx context.Context) error { return flush(ctx, b.nc) }
 
 // flush makes a round trip, within a limit where ctx has none.
 func flush(ctx context.Context, nc *nats.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := within(ctx, replyLimit)
 	defer cancel()
 	return nc.FlushWithContext(ctx)
+}
+
+// Limits for callers that set none: what a connection loses while it breaks
+// would be waited for until the program ends.
+const (
+	replyLimit   = 5 * time.Second // the server's own replies
+	requestLimit = time.Minute     // those of a service, which may ask a carrier several things
+)
+
+// within bounds a ctx that has no deadline.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 // atLeast compares the first two numbers of dotted versions.
@@ -169,4 +188,8 @@ var (
 	ErrNoResponders = errors.New("nobody listens")
 	// ErrNotRecorded: the log refused a fact, and does not hold it either.
 	ErrNotRecorded = errors.New("the event log refused the fact")
+
+	// errEnded: the server or the connection ended what was to go on until ctx
+	// ends, as when somebody deletes a consumer.
+	errEnded = errors.New("ended before its time")
 )

@@ -1,20 +1,16 @@
 package bus_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
 	"github.com/trunkline-io/trunkline/pkg/call"
-	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/media"
 	"github.com/trunkline-io/trunkline/pkg/subject"
@@ -100,58 +96,6 @@ func TestStateAddsUpWhatTheLogHolds(t *testing.T) {
 	}
 }
 
-func TestMisspeltOrderIsRefusedAtPublish(t *testing.T) {
-	b := bustest.New(t)
-	err := b.SendRaw(t.Context(), "default", "c1", "call.dail", []byte(`{}`))
-	if !errors.Is(err, bus.ErrNoResponders) {
-		t.Fatalf("got %v, want the order to be refused at publish", err)
-	}
-}
-
-func TestWorkSettlesOrders(t *testing.T) {
-	b := bustest.New(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	for _, id := range []string{"done", "refused", "again"} {
-		if err := b.Send(ctx, "default", id, command.CallHangup{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var mu sync.Mutex
-	taken := map[string]int{}
-	finished := make(chan error, 1)
-	go func() {
-		finished <- b.Work(ctx, bus.Queue{Name: "w", Types: []string{"call.hangup"}, Parallel: 4, AckWait: 10 * time.Second},
-			func(_ context.Context, o *bus.Order) error {
-				mu.Lock()
-				defer mu.Unlock()
-				taken[o.Call]++
-				switch {
-				case o.Call == "refused":
-					return command.Refuse("no_such_call", "say what to do")
-				case o.Call == "again" && o.Delivery < 3:
-					return &bus.Again{After: time.Millisecond, Err: errors.New("not yet")}
-				case o.Call == "again":
-					cancel()
-				}
-				return nil
-			})
-	}()
-	if err := <-finished; err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]int{"done": 1, "refused": 1, "again": 3}, taken); diff != "" {
-		t.Error(diff)
-	}
-	dead, err := b.DeadLetters(t.Context(), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []bus.Dead{{Subject: "trunkline.cmd.default.refused.call.hangup", Code: "no_such_call", Reason: "say what to do", Data: []byte("{}")}}
-	if diff := cmp.Diff(want, dead); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestTailTellsWhenItHasCaughtUp(t *testing.T) {
 	b := bustest.New(t)
 	for _, id := range []string{"a", "b"} {
@@ -208,56 +152,35 @@ func TestBucketRevisions(t *testing.T) {
 	}
 }
 
-func TestServiceErrorsReachTheAskerByCode(t *testing.T) {
-	b := bustest.New(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() {
-		served <- b.Serve(ctx, "registry", "1.0.0", []bus.Endpoint{
-			{Noun: "trunk", Verb: "get", Handle: func(_ context.Context, req []byte) (any, error) {
-				var in struct{ Name string }
-				if err := json.Unmarshal(req, &in); err != nil {
-					return nil, err
-				}
-				switch in.Name {
-				case "none":
-					return nil, command.Refuse("not_found", "there is no\ntrunk")
-				case "broken":
-					return nil, errors.New("secret internals")
-				}
-				return map[string]string{"name": in.Name}, nil
-			}},
-		})
-	}()
-	var got map[string]string
-	for {
-		err := b.Ask(ctx, "registry", "trunk", "get", map[string]string{"name": "main"}, &got)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, bus.ErrNoResponders) {
-			t.Fatal(err)
-		}
-	}
-	if got["name"] != "main" {
-		t.Errorf("got %v", got)
-	}
-	var refused *command.Error
-	if err := b.Ask(ctx, "registry", "trunk", "get", map[string]string{"name": "none"}, nil); !errors.As(err, &refused) || refused.Code != "not_found" {
-		t.Errorf("got %v, want code not_found", err)
-	}
-	if err := b.Ask(ctx, "registry", "trunk", "get", map[string]string{"name": "broken"}, nil); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("got %v, want an error without internals", err)
-	}
-	cancel()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
-}
-
 func TestOfferWithoutAgentsIsKnownAtOnce(t *testing.T) {
 	b := bustest.New(t)
 	if _, err := b.Offer(t.Context(), media.Offer{Org: "default", Application: "echo"}); !errors.Is(err, bus.ErrNoResponders) {
 		t.Fatalf("got %v, want ErrNoResponders", err)
+	}
+}
+
+// TestClientLeavesStreamsAsTheyAre holds that a command line does not change
+// how many copies the services keep.
+func TestClientLeavesStreamsAsTheyAre(t *testing.T) {
+	s := bustest.Server(t)
+	ctx := t.Context()
+	if _, err := bus.Connect(ctx, bus.Config{URL: s.ClientURL(), Client: true}, "client", bustest.Log(t)); err == nil || !strings.Contains(err.Error(), "no Trunkline has run") {
+		t.Errorf("got %v, want a client to say that no Trunkline has run there", err)
+	}
+	bustest.Connect(t, s)
+	c, err := bus.Connect(ctx, bus.Config{URL: s.ClientURL(), Client: true, Replicas: 3}, "client", bustest.Log(t)) // one server cannot keep three
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+func TestKeyThatCannotBeIsNotFound(t *testing.T) {
+	k, err := bustest.New(t).Bucket(t.Context(), subject.BucketTrunks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := k.Get(t.Context(), "default.a b"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }

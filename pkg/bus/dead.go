@@ -1,9 +1,11 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -50,19 +52,20 @@ func (b *Bus) keep(ctx context.Context, to, from string, data []byte, code, reas
 	return nil
 }
 
-// DeadLetters returns the newest n messages of DEAD, oldest first.
+// deadLimit bounds what DeadLetters returns, in bytes of data: less than a NATS
+// message takes, in base64 too.
+const deadLimit = 512 << 10
+
+// DeadLetters returns the newest messages of DEAD, oldest first: n of them, or
+// fewer where they are large.
 func (b *Bus) DeadLetters(ctx context.Context, n int) ([]Dead, error) {
 	s, err := b.js.Stream(ctx, subject.StreamDead)
 	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	last := s.CachedInfo().State.LastSeq
-	first := max(s.CachedInfo().State.FirstSeq, 1)
-	if last > uint64(n) {
-		first = max(first, last-uint64(n)+1)
-	}
-	var list []Dead
-	for seq := first; seq <= last; seq++ {
+	state := s.CachedInfo().State
+	list, size := []Dead{}, 0
+	for seq := state.LastSeq; seq >= max(state.FirstSeq, 1) && len(list) < n; seq-- {
 		msg, err := s.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
@@ -70,11 +73,16 @@ func (b *Bus) DeadLetters(ctx context.Context, n int) ([]Dead, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dead letters: %w", err)
 		}
-		d := Dead{Subject: msg.Header.Get(HeaderSubject), Code: msg.Header.Get(HeaderCode), Reason: msg.Header.Get(HeaderReason), Data: msg.Data}
-		if d.Subject == "" {
-			d.Subject = msg.Subject
+		if size += len(msg.Data); size > deadLimit {
+			break
 		}
-		list = append(list, d)
+		list = append(list, deadOf(msg))
 	}
+	slices.Reverse(list)
 	return list, nil
+}
+
+func deadOf(msg *jetstream.RawStreamMsg) Dead {
+	return Dead{Subject: cmp.Or(msg.Header.Get(HeaderSubject), msg.Subject), Code: msg.Header.Get(HeaderCode),
+		Reason: msg.Header.Get(HeaderReason), Data: msg.Data}
 }

@@ -72,6 +72,17 @@ func buckets(replicas int) []jetstream.KeyValueConfig {
 	}
 }
 
+// prepare declares what the services need, or holds that they have done so.
+func (b *Bus) prepare(ctx context.Context) error {
+	if !b.cfg.Client {
+		return b.declare(ctx)
+	}
+	if _, err := b.js.Stream(ctx, subject.StreamEvents); err != nil {
+		return fmt.Errorf("no Trunkline has run on this nats: stream %s: %w", subject.StreamEvents, err)
+	}
+	return nil
+}
+
 // declare creates or updates the streams and buckets, and reads back what
 // must hold: a server may accept a setting and ignore it.
 func (b *Bus) declare(ctx context.Context) error {

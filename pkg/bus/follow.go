@@ -53,7 +53,7 @@ func (b *Bus) Tail(ctx context.Context, span Span, caughtUp func(), each func(*e
 	for {
 		msg, err := msgs.Next()
 		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
-			return nil
+			return ended(ctx, "tail facts", err)
 		}
 		if err != nil {
 			b.log.WithError(err).Warn("facts cannot be read")
@@ -103,8 +103,20 @@ func (b *Bus) Follow(ctx context.Context, durable string, filters []string, para
 	if err != nil {
 		return fmt.Errorf("follow %s: %w", durable, err)
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-consuming.Closed():
+		return ended(ctx, "follow "+durable, errEnded)
+	}
 	consuming.Drain()
 	<-consuming.Closed()
 	return nil
+}
+
+// ended tells an end that was asked for, which is no error, from one that was not.
+func ended(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }

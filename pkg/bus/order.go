@@ -86,10 +86,11 @@ type Queue struct {
 	AckWait  time.Duration // after which an order in hand is given to another worker
 }
 
-// Work takes orders until ctx ends, then waits for those in hand. take may run
-// Parallel times at once. Its result decides: nil, the order is done; *Again,
-// it is given out once more; *command.Error, it is refused and kept in DEAD
-// with the reason; any other error counts as Again in a few seconds.
+// Work takes orders until ctx ends, then gives back those not begun and waits
+// for those in hand. take may run Parallel times at once. Its result decides:
+// nil, the order is done; *Again, it is given out once more; *command.Error, it
+// is refused and kept in DEAD with the reason; any other error counts as Again
+// in a few seconds.
 func (b *Bus) Work(ctx context.Context, q Queue, take func(context.Context, *Order) error) error {
 	filters := make([]string, len(q.Types))
 	for i, typ := range q.Types {
@@ -102,31 +103,88 @@ func (b *Bus) Work(ctx context.Context, q Queue, take func(context.Context, *Ord
 	if err != nil {
 		return fmt.Errorf("queue %s: %w", q.Name, err)
 	}
-	msgs, err := consumer.Messages(jetstream.PullMaxMessages(q.Parallel))
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", q.Name, err)
-	}
-	stop := context.AfterFunc(ctx, msgs.Stop)
-	defer stop()
 	var inHand sync.WaitGroup
 	defer inHand.Wait()
 	slots := make(chan struct{}, q.Parallel)
 	for {
-		slots <- struct{}{}
-		msg, err := msgs.Next()
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+		free := reserve(ctx, slots)
+		if free == 0 {
 			return nil
 		}
-		if err != nil {
-			<-slots
-			b.log.WithError(err).WithField("queue", q.Name).Warn("orders cannot be read")
-			continue
-		}
-		inHand.Go(func() {
-			defer func() { <-slots }()
-			b.carryOut(context.WithoutCancel(ctx), q, msg, take)
+		begun, err := b.pull(ctx, consumer, free, func(msg jetstream.Msg) {
+			inHand.Go(func() {
+				defer func() { <-slots }()
+				b.carryOut(context.WithoutCancel(ctx), q, msg, take)
+			})
 		})
+		for range free - begun {
+			<-slots
+		}
+		if err := b.lost(ctx, q, consumer, err); err != nil {
+			return fmt.Errorf("queue %s: %w", q.Name, err)
+		}
 	}
+}
+
+// reserve waits for a free slot and takes all there are; 0 when ctx ends.
+func reserve(ctx context.Context, slots chan struct{}) (n int) {
+	if ctx.Err() != nil {
+		return 0
+	}
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n = 1; ; n++ {
+		select {
+		case slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+}
+
+// pullFor is how long a request for orders stays open at the server. Its end
+// is awaited even when the worker stops: an order that is sent to somebody who
+// listens no more would be given to another only when AckWait is over.
+const pullFor = 500 * time.Millisecond
+
+// pull asks for up to n orders and begins each as it comes. Those that come
+// when ctx has ended are given back.
+func (b *Bus) pull(ctx context.Context, consumer jetstream.Consumer, n int, begin func(jetstream.Msg)) (begun int, err error) {
+	batch, err := consumer.Fetch(n, jetstream.FetchMaxWait(pullFor))
+	if err != nil {
+		return 0, err
+	}
+	for msg := range batch.Messages() {
+		if ctx.Err() == nil {
+			begin(msg)
+			begun++
+		} else if err := msg.Nak(); err != nil {
+			b.log.WithError(err).WithField("subject", msg.Subject()).Warn("order is not given back")
+		}
+	}
+	return begun, batch.Error()
+}
+
+// lost judges why orders could not be pulled. It returns an error where they
+// never will be, and else pauses, so that it is not asked in vain all the time.
+func (b *Bus) lost(ctx context.Context, q Queue, consumer jetstream.Consumer, err error) error {
+	if err == nil {
+		return nil
+	}
+	if b.Connected() {
+		b.log.WithError(err).WithField("queue", q.Name).Warn("orders cannot be read")
+		if _, gone := consumer.Info(ctx); errors.Is(gone, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Second):
+	}
+	return nil
 }
 
 // carryOut does one order and settles its message.

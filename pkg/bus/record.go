@@ -46,6 +46,8 @@ func (b *Bus) Record(ctx context.Context, e *event.Event) (stored *event.Event, 
 // publish sends asynchronously and awaits the acknowledgement: the
 // asynchronous path shares one reply subscription and costs half the CPU.
 func (b *Bus) publish(ctx context.Context, subj string, doc []byte) error {
+	ctx, cancel := within(ctx, replyLimit)
+	defer cancel()
 	ack, err := b.js.PublishMsgAsync(&nats.Msg{Subject: subj, Data: doc})
 	if err != nil {
 		return err
@@ -111,6 +113,8 @@ func (b *Bus) lastOf(ctx context.Context, filters ...string) ([]*event.Event, er
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := within(ctx, replyLimit)
+	defer cancel()
 	inbox := b.nc.NewRespInbox()
 	sub, err := b.nc.SubscribeSync(inbox)
 	if err != nil {

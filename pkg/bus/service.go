@@ -19,6 +19,9 @@ import (
 // trunkline.svc.<service>.<noun>.<verb>. An *command.Error that Handle returns
 // reaches the asker with its code and message; the text of any other error
 // stays here.
+//
+// The ctx of Handle outlives the service's own, so that what is in hand is
+// finished; it ends after a minute.
 type Endpoint struct {
 	Noun, Verb string
 	Handle     func(ctx context.Context, request []byte) (any, error)
@@ -32,12 +35,14 @@ func (b *Bus) Serve(ctx context.Context, service, version string, endpoints []En
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", service, err)
 	}
+	var inside hall
+	defer inside.empty()
 	defer func() { _ = svc.Stop() }()
-	var inHand sync.WaitGroup
-	defer inHand.Wait()
 	for _, e := range endpoints {
 		handler := micro.HandlerFunc(func(req micro.Request) {
-			inHand.Go(func() { b.answer(ctx, e, req) })
+			if !inside.enter(func() { b.answer(ctx, e, req) }) {
+				_ = req.Error("unavailable", "the service is stopping; ask again", nil)
+			}
 		})
 		err := svc.AddEndpoint(e.Noun+"-"+e.Verb, handler, micro.WithEndpointSubject(subject.Service(service, e.Noun, e.Verb)))
 		if err != nil {
@@ -48,12 +53,40 @@ func (b *Bus) Serve(ctx context.Context, service, version string, endpoints []En
 	return nil
 }
 
+// hall is where requests are handled. The service's subscriptions may still
+// hand over some while it is being emptied.
+type hall struct {
+	mu     sync.Mutex
+	closed bool
+	inHand sync.WaitGroup
+}
+
+// enter starts work, unless the hall is closed.
+func (h *hall) enter(work func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.inHand.Go(work)
+	}
+	return !h.closed
+}
+
+// empty lets nobody in any more and waits for those inside.
+func (h *hall) empty() {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.inHand.Wait()
+}
+
 func (b *Bus) answer(ctx context.Context, e Endpoint, req micro.Request) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestLimit)
+	defer cancel()
 	result, err := e.Handle(ctx, req.Data())
 	var refused *command.Error
 	switch {
 	case err == nil:
-		err = req.RespondJSON(result)
+		err = b.respond(req, result)
 	case errors.As(err, &refused):
 		err = req.Error(refused.Code, oneLine(refused.Message), nil)
 	default:
@@ -65,12 +98,25 @@ func (b *Bus) answer(ctx context.Context, e Endpoint, req micro.Request) {
 	}
 }
 
+func (b *Bus) respond(req micro.Request, result any) error {
+	doc, err := json.Marshal(result)
+	switch {
+	case err != nil:
+		return err
+	case int64(len(doc)) > b.nc.MaxPayload():
+		return req.Error("too_large", "the answer is larger than a NATS message may be; ask for less", nil)
+	}
+	return req.Respond(doc)
+}
+
 // oneLine keeps a text legal in a header.
 func oneLine(s string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(s) }
 
 // Ask sends a request to a service and decodes its answer into reply. A
 // refusal is a *command.Error; ErrNoResponders means that no such service runs.
 func (b *Bus) Ask(ctx context.Context, service, noun, verb string, request, reply any) error {
+	ctx, cancel := within(ctx, requestLimit)
+	defer cancel()
 	doc, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("ask %s %s.%s: %w", service, noun, verb, err)

@@ -42,7 +42,13 @@ func Open(name string, c Config) (*Account, error) {
 func (a *Account) Spec() *Spec { return a.spec }
 
 // ID is the account as the carrier names it, "" where it has no such name.
-func (a *Account) ID() string { return a.config.String(a.spec.AccountField) }
+func (a *Account) ID() string {
+	id := a.config.String(a.spec.AccountField)
+	if a.spec.Account != nil && id != "" {
+		id = a.spec.Account(id)
+	}
+	return id
+}
 
 // Can reports whether the driver has an ability.
 func (a *Account) Can(ability Ability) bool { return a.spec.Has(ability) }

@@ -54,6 +54,17 @@ type Leg struct {
 	// URL mints a callback URL of the leg's call for a hook; nil where nobody
 	// can. Carriers need one that fetch an instruction instead of taking it.
 	URL func(hook Hook) string `json:"-"`
+	// Connect has a media node dial a media socket of the leg, at carriers
+	// that are the one to be dialled; nil where nobody can. It returns as soon
+	// as the order is safe.
+	Connect func(ctx context.Context, s Socket) error `json:"-"`
+}
+
+// Socket is a carrier's media socket, for a media node to dial.
+type Socket struct {
+	StreamID string // of the instruction
+	URL      string // ws:// or wss://; whoever knows it has the audio
+	Protocol string // WebSocket subprotocol
 }
 
 // LegStatus is what a carrier says of a leg when asked.

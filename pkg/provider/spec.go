@@ -16,6 +16,9 @@ type Spec struct {
 	Connectivity Connectivity
 	Fields       []FieldSpec
 	AccountField string // the field that names the account in the carrier's webhooks
+	// Account brings what that field holds into the form in which notices and
+	// Identify name the account; nil where there is only one form.
+	Account func(string) string
 	// RequiresCallerID: a dial without a caller id is refused before it is tried.
 	RequiresCallerID bool
 	Can              []Ability

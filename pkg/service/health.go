@@ -58,6 +58,7 @@ func (h *Health) Serve(ctx context.Context, listen string) error {
 }
 
 // ServeUntil serves an app until ctx ends, then gives open requests the grace.
+// It closes ln.
 func ServeUntil(ctx context.Context, app *fiber.App, ln net.Listener, grace time.Duration) error {
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(ln) }()
@@ -70,5 +71,8 @@ func ServeUntil(ctx context.Context, app *fiber.App, ln net.Listener, grace time
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil
 	}
+	// A server that had not begun yet was not shut down. It ends at once
+	// without its listener, which a shutdown has closed already.
+	_ = ln.Close()
 	return errors.Join(err, <-served)
 }

@@ -28,8 +28,8 @@ type Shared struct {
 }
 
 // Main runs one service as a program: settings from the environment (settings
-// points to the service's own), a bus, a log on stderr, and run until SIGINT or SIGTERM. It returns
-// the exit status.
+// points to the service's own), a bus, a log on stderr, and run until SIGINT or
+// SIGTERM; a second one ends it at once. It returns the exit status.
 func Main(name string, settings any, run func(context.Context, *trunk.Keys, *bus.Bus, *logrus.Logger) error) int {
 	err := main(name, settings, run)
 	if err == nil {
@@ -57,6 +57,7 @@ func main(name string, settings any, run func(context.Context, *trunk.Keys, *bus
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	starting, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	b, err := bus.Connect(starting, shared.NATS, "trunkline-"+name, log)

@@ -50,6 +50,7 @@ func (c *Cache) Watch(ctx context.Context, b *bus.Bus, loaded func()) error {
 	unread.Store(3)
 	errs := make(chan error, 3)
 	ctx, cancel := context.WithCancel(ctx)
+	defer readers.Wait()
 	defer cancel()
 	for bucket, apply := range map[string]func(bus.Change) error{
 		subject.BucketTrunks:       c.setTrunk,

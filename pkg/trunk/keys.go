@@ -119,6 +119,19 @@ func (k *Keys) Open(place, text string) (string, error) {
 	return "", fmt.Errorf("sealed with key %s, which is neither TRUNKLINE_SECRET_KEY nor the previous one", id)
 }
 
+// reseal returns a sealed text as it is under the current key: a previous key
+// can be given up once everything was written again.
+func (k *Keys) reseal(place, sealed string) (string, error) {
+	if strings.HasPrefix(sealed, sealedPrefix+k.current.id+":") {
+		return sealed, nil
+	}
+	text, err := k.Open(place, sealed)
+	if err != nil {
+		return "", err
+	}
+	return k.Seal(place, text), nil
+}
+
 // macSize of 128 bits is out of reach of guessing and short in a URL.
 const macSize = 16
 

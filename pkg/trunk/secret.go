@@ -10,8 +10,8 @@ import (
 // "unchanged".
 const Mask = "********"
 
-// SealSecrets returns the trunk with every secret field sealed. A field that
-// holds the mask keeps its value of old.
+// SealSecrets returns the trunk with every secret field sealed under the
+// current key. A field that holds the mask keeps its value of old.
 func (k *Keys) SealSecrets(t, old Trunk) (Trunk, error) {
 	return t.mapSecrets(func(field string, i int, text string) (string, error) {
 		switch {
@@ -20,9 +20,11 @@ func (k *Keys) SealSecrets(t, old Trunk) (Trunk, error) {
 			if kept == "" {
 				return "", fmt.Errorf("field %q is masked, and there is no earlier value to keep", field)
 			}
-			return kept, nil
-		case text == "" || Sealed(text):
-			return text, nil
+			return k.reseal(place(t, field), kept)
+		case text == "":
+			return "", nil
+		case Sealed(text):
+			return k.reseal(place(t, field), text)
 		}
 		return k.Seal(place(t, field), text), nil
 	})

@@ -121,6 +121,26 @@ func TestMaskedValueMeansUnchanged(t *testing.T) {
 	}
 }
 
+func TestWritingASecretAgainSealsItWithTheCurrentKey(t *testing.T) {
+	old, err := keys(t, oldSecret).SealSecrets(paperTrunk(), trunk.Trunk{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, given := range map[string]trunk.Trunk{"masked": trunk.MaskSecrets(old), "sealed": old} {
+		written, err := keys(t, secret, oldSecret).SealSecrets(given, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := keys(t, secret).OpenSecrets(written)
+		if err != nil {
+			t.Fatalf("%s: without the previous key: %v", name, err)
+		}
+		if diff := cmp.Diff(paperTrunk(), opened); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestShortSecretIsRefused(t *testing.T) {
 	if _, err := trunk.NewKeys("short"); err == nil || !strings.Contains(err.Error(), "openssl rand") {
 		t.Errorf("got %v, want an error that says how to make one", err)

@@ -159,7 +159,7 @@ func openBudget(redisURL string) (closing, error) {
 	}
 	r, err := budget.OpenRedis(redisURL)
 	if err != nil {
-		return closing{}, fmt.Errorf("TRUNKLINE_REDIS_URL: %w", err)
+		return closing{}, fmt.Errorf("TRUNKLINE_CALLCTL_REDIS_URL: %w", err)
 	}
 	return closing{r, func() { _ = r.Close() }}, nil
 }

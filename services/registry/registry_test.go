@@ -123,6 +123,11 @@ func TestTrunkRefusals(t *testing.T) {
 	d.refused("invalid_trunk", "trunk", "put", with(func(m map[string]any) { m["name"], m["config"].(map[string]any)["auth_token"] = "new", trunk.Mask }))
 	d.refused("invalid_request", "trunk", "put", with(func(m map[string]any) { m["colour"] = "red" }))
 	d.refused("not_found", "trunk", "get", map[string]string{"org": "default", "name": "none"})
+	d.refused("not_found", "trunk", "get", map[string]string{"org": "default", "name": "a b"})
+	for _, noun := range []string{"trunk", "number", "application"} {
+		d.refused("invalid_name", noun, "list", map[string]string{"org": "*"})
+	}
+	d.refused("invalid_name", "number", "list", map[string]string{"org": "default", "trunk": ">"})
 	d.refused("unavailable", "trunk", "test", map[string]string{"org": "default", "name": "main"})
 }
 

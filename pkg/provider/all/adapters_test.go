@@ -22,6 +22,7 @@ var adapters = map[string]providertest.Adapter{
 	"vonage":    {Config: vonageConfig, Hook: vonageHook, Notice: vonageNotice, Schemes: vonageSchemes},
 	"telnyx":    {Config: telnyxConfig, BigEndian: true},
 	"cloudonix": {Config: cloudonixConfig, PathVerified: cloudonixPath},
+	"ari":       {Own: ariVectors},
 	"vobiz":     {Config: vobizConfig, PathVerified: vobizPath, Notice: vobizNotice, Optional: []string{"streamId"}},
 }
 

@@ -3,6 +3,8 @@
 package all
 
 import (
+	_ "github.com/trunkline-io/trunkline/pkg/provider/ari"
+	_ "github.com/trunkline-io/trunkline/pkg/provider/cloudonix"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/plivo"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/telnyx"
 	_ "github.com/trunkline-io/trunkline/pkg/provider/twilio"

@@ -25,7 +25,10 @@ type Start struct {
 	StreamSID   string   `json:"streamSid"`
 	AccountSID  string   `json:"accountSid"`
 	CallSID     string   `json:"callSid"`
-	Session     string   `json:"session"` // Cloudonix
+	Session     string   `json:"session"` // this and the next three: Cloudonix
+	From        string   `json:"from"`
+	To          string   `json:"to"`
+	Context     string   `json:"context"`
 	Tracks      []string `json:"tracks"`
 	MediaFormat struct {
 		Encoding   string `json:"encoding"`
@@ -47,17 +50,36 @@ type event struct {
 	} `json:"mark"`
 }
 
+// Dialect is how one carrier uses the protocol.
+type Dialect struct {
+	// Announce completes what a start means: above all the leg, by the id that
+	// the carrier has for it in REST. An error means that the stream is none of
+	// the carrier's; it does not start then.
+	Announce func(s *Start, to *media.Start) error
+	// NoMarks says that nobody knows whether the carrier returns marks, so
+	// that it is sent none.
+	NoMarks bool
+}
+
 // Codec is the codec of one socket.
 type Codec struct {
-	leg    func(*Start) string
-	reader jsonstream.Reader
-	audio  jsonstream.Writer
-	stream string // "" before the start
-	marks  jsonstream.Marks
+	dialect Dialect
+	reader  jsonstream.Reader
+	audio   jsonstream.Writer
+	stream  string // "" before the start
+	marks   jsonstream.Marks
 }
 
 // New makes a codec. leg tells by which id the carrier names the leg for REST.
-func New(leg func(*Start) string) *Codec { return &Codec{leg: leg} }
+func New(leg func(*Start) string) *Codec {
+	return Dialect{Announce: func(s *Start, to *media.Start) error {
+		to.LegID = leg(s)
+		return nil
+	}}.New()
+}
+
+// New makes a codec of the dialect.
+func (d Dialect) New() *Codec { return &Codec{dialect: d} }
 
 // Decode implements provider.Codec.
 func (c *Codec) Decode(msg media.Message, out []media.Event) ([]media.Event, error) {
@@ -129,14 +151,17 @@ func (c *Codec) start(e *event, out []media.Event) ([]media.Event, error) {
 	case f.Encoding != "" && f.Encoding != "audio/x-mulaw", f.SampleRate != 0 && f.SampleRate != Format.Rate, f.Channels > 1:
 		return out, fmt.Errorf("start announces %.40q at %d Hz in %d channels, want audio/x-mulaw at 8000 Hz in one", f.Encoding, f.SampleRate, f.Channels)
 	}
+	start := &media.Start{
+		StreamID: s.StreamSID, AccountID: s.AccountSID, In: Format, Out: Format,
+		Tracks: s.Tracks, Params: s.CustomParameters,
+	}
+	if err := c.dialect.Announce(s, start); err != nil {
+		return append(out, warning("start: "+err.Error())), nil
+	}
 	c.stream = s.StreamSID
 	c.audio.Head = `{"event":"media","streamSid":` + quote(c.stream) + `,"media":{"payload":"`
 	c.audio.Tail = `"}}`
-	return append(out, media.Event{Kind: media.EventStarted, Start: &media.Start{
-		StreamID: c.stream, LegID: c.leg(s), AccountID: s.AccountSID,
-		In: Format, Out: Format,
-		Tracks: s.Tracks, Params: s.CustomParameters,
-	}}), nil
+	return append(out, media.Event{Kind: media.EventStarted, Start: start}), nil
 }
 
 // Encode implements provider.Codec. The protocol has no message for keys, for
@@ -154,6 +179,9 @@ func (c *Codec) Encode(cmd media.Command, out []media.Message) ([]media.Message,
 			out = append(out, media.Message{Data: c.audio.Audio(cmd.Audio)})
 		}
 	case media.CommandMark:
+		if c.dialect.NoMarks {
+			return out, nil
+		}
 		c.marks.Set(cmd.Name)
 		out = append(out, c.message("mark", `,"mark":{"name":`+quote(cmd.Name)+`}`))
 	case media.CommandClear:

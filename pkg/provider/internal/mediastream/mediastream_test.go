@@ -2,6 +2,7 @@ package mediastream
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -223,4 +224,35 @@ func BenchmarkFrame(b *testing.B) {
 			}
 		}
 	})
+}
+
+func TestDialect(t *testing.T) {
+	d := Dialect{NoMarks: true, Announce: func(s *Start, to *media.Start) error {
+		if s.Session == "" {
+			return errors.New("no session")
+		}
+		to.LegID, to.Detail = s.Session, map[string]string{"from": s.From, "to": s.To, "context": s.Context}
+		return nil
+	}}
+	c := d.New()
+	events, err := c.Decode(text(startText), nil)
+	if err != nil || len(events) != 1 || events[0].Kind != media.EventWarning {
+		t.Errorf("start of somebody else: %v %v, want a warning", events, err)
+	}
+	if _, err := c.Decode(text(`{"event":"media","media":{"payload":"//8="}}`), nil); err == nil {
+		t.Error("the stream of somebody else has started")
+	}
+	events, err = c.Decode(text(`{"event":"start","start":{"streamSid":"s","session":"t","from":"+1","to":"+2","context":"inbound"}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []media.Event{{Kind: media.EventStarted, Start: &media.Start{
+		StreamID: "s", LegID: "t", In: Format, Out: Format, Detail: map[string]string{"from": "+1", "to": "+2", "context": "inbound"},
+	}}}
+	if diff := cmp.Diff(want, events); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if messages, err := c.Encode(media.Command{Kind: media.CommandMark, Name: "m"}, nil); err != nil || len(messages) != 0 {
+		t.Errorf("mark: %d messages %v, want none", len(messages), err)
+	}
 }

@@ -6,7 +6,9 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +36,9 @@ type Client struct {
 	Secrets []string
 	// Fault reads the carrier's error document. Nil where it has none.
 	Fault func(status int, body []byte) Fault
+	// HTTP sends the requests; nil for the one that carriers share. NewHTTP
+	// makes another.
+	HTTP *http.Client
 }
 
 // Fault is what a carrier says about a request that it did not carry out.
@@ -64,7 +69,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
+	resp, err := cmp.Or(c.HTTP, client).Do(req)
 	if err != nil {
 		return lost(r, &w, err)
 	}
@@ -136,9 +141,18 @@ func read(r io.Reader) ([]byte, error) {
 
 // client follows no redirect: a dial that is sent on may ring twice, and
 // credentials stay with the host that they are for.
-var client = &http.Client{
-	Transport:     newTransport(),
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+var client = NewHTTP(90*time.Second, nil)
+
+// NewHTTP makes a client for servers that drop a connection which was idle for
+// a little longer than idle, or whose certificates need a configuration of
+// their own. It is to be shared: a client keeps its connections.
+func NewHTTP(idle time.Duration, tls *tls.Config) *http.Client {
+	transport := newTransport()
+	transport.IdleConnTimeout, transport.TLSClientConfig = idle, tls
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // newTransport speaks HTTP/1.1 only: with one request to a connection, a
@@ -151,7 +165,6 @@ func newTransport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
 		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     90 * time.Second,
 		Protocols:           protocols,
 	}
 }

@@ -55,13 +55,18 @@ func Filters() []string {
 	return []string{all + "call.>", all + "agent.bound"}
 }
 
-// Add takes one fact into account. It never fails.
+// Add takes one fact into account. It never fails. A call enters with its first
+// fact: what comes of one that has left the index, as its price does, is not
+// the beginning of another.
 func (x *Index) Add(e *event.Event) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	key := subject.LiveKey(e.Org, e.Call)
 	s := x.calls[key]
 	if s == nil {
+		if !begins(e.Data) {
+			return nil
+		}
 		s = new(event.State)
 		x.calls[key] = s
 	}
@@ -74,6 +79,14 @@ func (x *Index) Add(e *event.Event) error {
 		}
 	}
 	return nil
+}
+
+func begins(f event.Fact) bool {
+	switch f.(type) {
+	case event.CallRequested, event.CallReceived:
+		return true
+	}
+	return false
 }
 
 // Endpoints are call.list and call.get.

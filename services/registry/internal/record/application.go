@@ -66,6 +66,9 @@ func (r *Records) getApplication(ctx context.Context, q Name) (any, error) {
 }
 
 func (r *Records) listApplications(ctx context.Context, q Name) (any, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
 	apps, err := list[trunk.Application](ctx, r.applications, q.Org+".*")
 	slices.SortFunc(apps, func(a, b trunk.Application) int { return cmp.Compare(a.Name, b.Name) })
 	return apps, err

@@ -74,6 +74,9 @@ func (r *Records) getNumber(ctx context.Context, q NumberRequest) (any, error) {
 }
 
 func (r *Records) listNumbers(ctx context.Context, q Name) (any, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
 	numbers, err := list[trunk.Number](ctx, r.numbers, q.Org+"."+cmp.Or(q.Trunk, "*")+".*")
 	slices.SortFunc(numbers, func(a, b trunk.Number) int {
 		return cmp.Or(cmp.Compare(a.Trunk, b.Trunk), cmp.Compare(a.Address, b.Address))

@@ -66,6 +66,14 @@ type Name struct {
 	Trunk string `json:"trunk,omitempty"` // of a number
 }
 
+// check refuses what would select more than one org or trunk.
+func (q Name) check() error {
+	if q.Trunk == "" {
+		return checkIDs("org", q.Org)
+	}
+	return checkIDs("org", q.Org, "trunk", q.Trunk)
+}
+
 // with decodes a request strictly before it is handled.
 func with[Q any](handle func(context.Context, Q) (any, error)) func(context.Context, []byte) (any, error) {
 	return func(ctx context.Context, request []byte) (any, error) {

@@ -70,6 +70,9 @@ func (r *Records) getTrunk(ctx context.Context, q Name) (any, error) {
 }
 
 func (r *Records) listTrunks(ctx context.Context, q Name) (any, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
 	trunks, err := list[trunk.Trunk](ctx, r.trunks, q.Org+".*")
 	if err != nil {
 		return nil, err

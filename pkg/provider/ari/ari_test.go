@@ -1,0 +1,190 @@
+package ari
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trunkline-io/trunkline/pkg/media"
+	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/provider/providertest"
+)
+
+const (
+	testPassword = "pbx-password-0123456789"
+	testCaller   = "pbx-1795367066.4"
+)
+
+func values(more ...any) map[string]any {
+	v := map[string]any{
+		fieldURL: "http://pbx.example:8088", fieldUsername: "trunkline", fieldPassword: testPassword,
+		fieldApp: "trunkline", fieldDial: "PJSIP/{number}@loop",
+	}
+	for i := 0; i < len(more); i += 2 {
+		v[more[i].(string)] = more[i+1]
+	}
+	return v
+}
+
+var suite = providertest.Suite{
+	Provider: "ari",
+	Config:   provider.Config{Values: values()},
+	Opening:  []media.Message{startOf("tm-x", "ulaw", 160)},
+	Dialed:   providertest.Reply{Body: `{"id":"x","state":"Down"}`},
+	HungUp:   providertest.Reply{Status: 204},
+	Ended:    []providertest.Reply{{Status: 404, Body: `{"message":"Channel not found"}`}},
+}
+
+func TestProvider(t *testing.T) { providertest.Run(t, suite) }
+
+func FuzzCodec(f *testing.F) { providertest.FuzzCodec(f, suite) }
+
+func FuzzEvent(f *testing.F) {
+	for _, e := range vectors(f).Events {
+		f.Add([]byte(e.JSON))
+	}
+	i := newIDs("trunkline")
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		e, n, err := i.parse(doc)
+		if err == nil && (e == nil || n.Kind == "") {
+			t.Errorf("%s: no error and no notice", doc)
+		}
+	})
+}
+
+func TestFields(t *testing.T) {
+	for name, change := range map[string][]any{
+		"user in the address": {fieldURL, "http://a:b@pbx:8088"},
+		"query":               {fieldURL, "http://pbx:8088/?api_key=a:b"},
+		"no scheme":           {fieldURL, "pbx:8088"},
+		"comma in the app":    {fieldApp, "a,b"},
+		"long app":            {fieldApp, strings.Repeat("a", 74)},
+		"no place":            {fieldDial, "PJSIP/carrier"},
+		"two endpoints":       {fieldDial, "PJSIP/{number}@a&PJSIP/b"},
+		"format":              {fieldFormat, "opus"},
+		"direction":           {fieldDirection, "none"},
+		"user with colon":     {fieldUsername, "a:b"},
+	} {
+		if err := spec.Validate(provider.Config{Values: values(change...)}); provider.KindOf(err) != provider.KindInvalid || err == nil {
+			t.Errorf("%s: %v, want invalid", name, err)
+		}
+	}
+	if err := spec.Validate(provider.Config{Values: values(fieldDial, "Local/{digits}@out/n")}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestChecklist(t *testing.T) {
+	blocking := func(v map[string]any) (n int) {
+		for _, c := range checklist(provider.Config{Values: v}) {
+			if c.Blocking {
+				n++
+			}
+		}
+		return n
+	}
+	if n := blocking(nil); n != 2 {
+		t.Errorf("an empty trunk has %d blocking lines, want 2", n)
+	}
+	if n := blocking(values()); n != 0 {
+		t.Errorf("a whole one has %d blocking lines", n)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	type addresses struct{ REST, Media string }
+	for name, test := range map[string]struct {
+		config provider.Config
+		want   addresses
+	}{
+		"plain":     {provider.Config{Values: values()}, addresses{"http://pbx.example:8088/ari", "ws://pbx.example:8088"}},
+		"secure":    {provider.Config{Values: values(fieldURL, "https://pbx:8089/pre/ari/")}, addresses{"https://pbx:8089/pre/ari", "wss://pbx:8089/pre"}},
+		"elsewhere": {provider.Config{Values: values(fieldMediaURL, "wss://audio:9/media")}, addresses{"http://pbx.example:8088/ari", "wss://audio:9"}},
+		"simulated": {provider.Config{Values: values(), APIURL: "http://127.0.0.1:9"}, addresses{"http://127.0.0.1:9/ari", "ws://127.0.0.1:9"}},
+	} {
+		d := open(test.config)
+		if diff := cmp.Diff(test.want, addresses{d.rest.Base, d.media}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if d := open(provider.Config{Values: values()}); d.rest.HTTP != verified {
+		t.Error("certificates are not verified though nobody switched it off")
+	}
+	if d := open(provider.Config{Values: values(fieldVerify, false)}); d.rest.HTTP != unverified {
+		t.Error("certificates are verified though it is switched off")
+	}
+}
+
+// Asterisk refuses an id that another living one begins with, without regard
+// to case, and dies of some.
+func TestIDsNeverCollide(t *testing.T) {
+	i := newIDs("trunkline")
+	var made []string
+	for _, callID := range []string{"a", "A", "a-b", "01JABC", "01jabc", "01JABC-0123456789abcdef"} {
+		for range 20 {
+			made = append(made, i.newLeg(callID))
+		}
+	}
+	for _, leg := range append([]string{"a", "a.1", testCaller}, made[:10]...) {
+		id, ok := i.newMedia(leg)
+		if !ok {
+			t.Fatalf("%s has no media leg", leg)
+		}
+		made = append(made, id)
+	}
+	for a, x := range made {
+		if len(x) > maxID {
+			t.Errorf("%s is longer than %d", x, maxID)
+		}
+		for b, y := range made {
+			if a != b && strings.HasPrefix(strings.ToLower(y), strings.ToLower(x)) {
+				t.Errorf("%s is refused while %s lives", x, y)
+			}
+		}
+	}
+}
+
+func TestIDsTell(t *testing.T) {
+	i, other := newIDs("trunkline"), newIDs("elsewhere")
+	for _, callID := range []string{"a", "01JABC", "a-b-c", strings.Repeat("x", 64), "a-0123456789abcdef"} {
+		leg := i.newLeg(callID)
+		if got, ok := i.callOf(leg); !ok || got != callID {
+			t.Errorf("%s is of call %q, want %s", leg, got, callID)
+		}
+		id, ok := i.newMedia(leg)
+		if caller, ours := i.callerOf(id); !ok || !ours || caller != leg {
+			t.Errorf("%s is of caller %q, want %s", id, caller, leg)
+		}
+		if _, ours := other.callOf(leg); ours {
+			t.Errorf("another application takes %s for its own", leg)
+		}
+		if _, ours := i.callOf(leg + ";2"); ours {
+			t.Errorf("the other half of %s is taken for it", leg)
+		}
+	}
+	for _, id := range []string{"", testCaller, "tl", i.leg, i.leg + "a", i.media, i.media + "x-y"} {
+		_, leg := i.callOf(id)
+		_, med := i.callerOf(id)
+		if leg || med {
+			t.Errorf("%q is taken for one of ours", id)
+		}
+	}
+	if _, ok := i.newMedia(strings.Repeat("x", 140)); ok {
+		t.Error("a media leg has an id that Asterisk refuses")
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for version, want := range map[string][2]bool{ // enough, enough for one way
+		"22.10.1": {true, true}, "22.8.0": {true, false}, "22.9.0": {true, true}, "22.7.0": {false, false},
+		"20.18.0": {true, false}, "20.19.0-rc1": {true, true}, "20.7.2": {false, false}, "21.12.0": {false, false},
+		"23.2.0": {true, false}, "23.3.0": {true, true}, "23.1.0": {false, false}, "18.9.0": {false, false},
+		"24.0.0": {true, true}, "certified/20.7-cert3": {false, false}, "GIT-master-abc": {true, true}, "": {true, true},
+	} {
+		got := [2]bool{lacks(version, false) == "", lacks(version, true) == ""}
+		if got != want {
+			t.Errorf("%s: %v, want %v", version, got, want)
+		}
+	}
+}
