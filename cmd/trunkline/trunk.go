@@ -172,8 +172,16 @@ func (c client) show(out io.Writer, t shownTrunk) error {
 	for _, name := range fields {
 		rows = append(rows, []string{name, fmt.Sprint(t.Config[name])})
 	}
-	if t.APIURL != "" {
-		rows = append(rows, []string{"api url", t.APIURL})
+	for _, r := range []struct {
+		label, value string
+		set          bool
+	}{
+		{"country", t.Country, t.Country != ""}, {"api url", t.APIURL, t.APIURL != ""}, {"allow unsigned", "yes", t.AllowUnsigned},
+		{"calls a second", fmt.Sprint(t.CallsPerSecond), t.CallsPerSecond != 0}, {"calls at once", fmt.Sprint(t.MaxCalls), t.MaxCalls != 0},
+	} {
+		if r.set {
+			rows = append(rows, []string{r.label, r.value})
+		}
 	}
 	rows = append(rows, []string{"inbound url", t.InboundURL}, []string{"status url", t.StatusURL})
 	if err := table(out, "", []string{"trunk", t.Name}, rows); err != nil {

@@ -4,7 +4,7 @@ import "github.com/trunkline-io/trunkline/pkg/call"
 
 var _ = register[AMDDetected]()
 
-// AMDDetected: answering-machine detection gave a verdict.
+// AMDDetected records that answering-machine detection gave a verdict.
 type AMDDetected struct {
 	ID          string          `json:"id"`
 	AnsweredBy  call.AnsweredBy `json:"answered_by"`

@@ -21,7 +21,7 @@ func openPeer(dir string) (*peer, error) {
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, nil
+			return nil, nil //nolint:nilerr // without Node there is no peer
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err == nil {

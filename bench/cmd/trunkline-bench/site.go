@@ -47,7 +47,11 @@ func openSite(ctx context.Context) (*site, error) {
 		s.close()
 		return nil, err
 	}
-	return s, s.configure(ctx)
+	if err := s.configure(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *site) close() {

@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,7 +16,9 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/cloudonix"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/telnyx"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/twilio"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/vobiz"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/vonage"
@@ -27,10 +30,12 @@ import (
 
 // carriers are the simulated carriers of the matrix.
 var carriers = map[string]func() (carriersim.Carrier, error){
-	"plivo":  func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) },
-	"twilio": func() (carriersim.Carrier, error) { return twilio.New(twilio.Options{}) },
-	"vobiz":  func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) },
-	"vonage": func() (carriersim.Carrier, error) { return vonage.New(vonage.Options{}) },
+	"cloudonix": func() (carriersim.Carrier, error) { return cloudonix.New(cloudonix.Options{}) },
+	"telnyx":    func() (carriersim.Carrier, error) { return telnyx.New(telnyx.Options{}) },
+	"plivo":     func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) },
+	"twilio":    func() (carriersim.Carrier, error) { return twilio.New(twilio.Options{}) },
+	"vobiz":     func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) },
+	"vonage":    func() (carriersim.Carrier, error) { return vonage.New(vonage.Options{}) },
 }
 
 // faults are what goes wrong, once the trunk is set up.
@@ -254,7 +259,7 @@ func (s *site) awaitEnd(ctx context.Context, trunkName, id string) error {
 		}
 		return nil
 	})
-	if err == over {
+	if errors.Is(err, over) {
 		return nil
 	}
 	return fmt.Errorf("within %s: %w", patience, context.Cause(ctx))

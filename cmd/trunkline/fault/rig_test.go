@@ -4,6 +4,7 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -186,7 +187,7 @@ func (r *rig) awaitEnds(ids []string, limit time.Duration) map[string]event.Call
 		}
 		return nil
 	})
-	if err != done {
+	if !errors.Is(err, done) {
 		r.Fatalf("calls without an end after %s: %v (%v)\n%s", limit, open, err, r.story(open))
 	}
 	return ends

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch"
 )
@@ -14,7 +15,7 @@ func (c *Carrier) api() plivoswitch.API {
 	return plivoswitch.API{
 		Base: "/v1/Account/{account}", Domain: "app.plivo.com",
 		Allowed: c.allowed, Refuse: refuse, Lost: http.StatusNotFound, Redirects: true,
-		Admit:  func() error { return nil }, // what is over a limit waits
+		Admit:  func(time.Time) error { return nil }, // what is over a limit waits
 		Placed: http.StatusCreated, Fired: "call fired",
 		Routes: map[string]plivoswitch.Endpoint{
 			"GET /{$}":                  c.getAccount,

@@ -18,7 +18,7 @@ import (
 // the audio in it against what was said.
 func TestMessages(t *testing.T) {
 	t.Parallel()
-	c, g := begin(t, Options{AuthID: "MATRUNKLINE000000001"})
+	_, g := begin(t, Options{AuthID: "MATRUNKLINE000000001"})
 	serve, all := gatewaytest.Listen(t)
 	g.Media = serve
 	g.On("/voice", g.Stream(`audioTrack="inbound" streamTimeout="86400" extraHeaders="call=01JABC,agent=support-en"`))
@@ -62,9 +62,6 @@ func TestMessages(t *testing.T) {
 	if n := min(len(said), len(codes)); string(codes[:n]) != string(said[:n]) || n < 1600 {
 		t.Error("the socket carried something else than was said")
 	}
-	if c.Faults() == nil {
-		t.Error("no faults")
-	}
 }
 
 func TestSendDTMF(t *testing.T) {
@@ -100,11 +97,9 @@ func TestStopIsTold(t *testing.T) {
 			g.Media = func(ws *websocket.Conn) {
 				gatewaytest.Read(t, ws)
 				if name == "gateway" {
-					ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
+					gatewaytest.Close(ws)
 				}
-				for _, ok := gatewaytest.Read(t, ws); ok; {
-					_, ok = gatewaytest.Read(t, ws)
-				}
+				gatewaytest.Ignore(ws)
 			}
 			g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream#rc=5"`))
 			call := g.Ended(g.RingUp(person))

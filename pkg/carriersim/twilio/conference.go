@@ -68,8 +68,8 @@ func (c *Carrier) enter(e *element) *conference {
 	if !ok {
 		r = &conference{
 			c: c, sid: newSID("CF"), name: e.Text, over: make(chan struct{}),
-			url: e.attr("statusCallback", ""), method: e.attr("statusCallbackMethod", http.MethodPost),
-			events: strings.Fields(e.attr("statusCallbackEvent", "")),
+			url: e.Attr("statusCallback", ""), method: e.Attr("statusCallbackMethod", http.MethodPost),
+			events: strings.Fields(e.Attr("statusCallbackEvent", "")),
 		}
 		r.room.Shut(true)
 		c.rooms[e.Text] = r
@@ -94,7 +94,7 @@ func (r *conference) joined(s *session, e *element) {
 }
 
 func startsOnEnter(e *element) bool {
-	return strings.EqualFold(e.attr("startConferenceOnEnter", "true"), "true")
+	return strings.EqualFold(e.Attr("startConferenceOnEnter", "true"), "true")
 }
 
 // left announces that a participant is gone, and ends the conference with the
@@ -106,7 +106,7 @@ func (r *conference) left(s *session, e *element, reason string) {
 	if r.parties == 0 {
 		why = "last-participant-left"
 	}
-	end := !r.ended && (r.parties == 0 || e.isTrue("endConferenceOnExit"))
+	end := !r.ended && (r.parties == 0 || e.IsTrue("endConferenceOnExit"))
 	r.ended = r.ended || end
 	if end && r.c.rooms[r.name] == r {
 		delete(r.c.rooms, r.name)
@@ -137,11 +137,11 @@ func (r *conference) notify(s *session, e *element, event string, more url.Value
 	r.c.mu.Unlock()
 	if strings.HasPrefix(event, "participant-") {
 		form = with(form, url.Values{
-			"CallSid": {s.ID()}, "Muted": {e.attr("muted", "false")}, "Hold": {"false"}, "Coaching": {"false"},
+			"CallSid": {s.ID()}, "Muted": {e.Attr("muted", "false")}, "Hold": {"false"}, "Coaching": {"false"},
 			"StartConferenceOnEnter": {strconv.FormatBool(startsOnEnter(e))},
-			"EndConferenceOnExit":    {strconv.FormatBool(e.isTrue("endConferenceOnExit"))},
+			"EndConferenceOnExit":    {strconv.FormatBool(e.IsTrue("endConferenceOnExit"))},
 		})
-		if label := e.attr("participantLabel", ""); label != "" {
+		if label := e.Attr("participantLabel", ""); label != "" {
 			form.Set("ParticipantLabel", label)
 		}
 	}

@@ -37,7 +37,7 @@ func (s *session) runDial(ctx context.Context, e *element, _ bool) outcome {
 		s.confer(ctx, &e.Children[0])
 		return s.after(ctx, e, url.Values{"DialCallStatus": {"answered"}, "DialBridged": {"true"}})
 	}
-	if !e.isTrue("answerOnBridge") {
+	if !e.IsTrue("answerOnBridge") {
 		s.answer()
 	}
 	legs := s.dialled(e)
@@ -53,7 +53,7 @@ func (s *session) runDial(ctx context.Context, e *element, _ bool) outcome {
 	result := url.Values{"DialCallStatus": {dialStatus(outcome)}, "DialBridged": {"false"}}
 	if leg != nil {
 		limit := dialLimit
-		if _, set := e.attrs["timeLimit"]; set {
+		if e.Has("timeLimit") {
 			limit = s.seconds(e, "timeLimit", 0)
 		}
 		s.answer()
@@ -85,7 +85,7 @@ func (s *session) dialled(e *element) []*session {
 	if len(nouns) == 0 && e.Text != "" {
 		nouns = []element{{Name: "Number", Text: e.Text}}
 	}
-	callerID := e.attr("callerId", s.From())
+	callerID := e.Attr("callerId", s.From())
 	var legs []*session
 	for i := range nouns {
 		n := &nouns[i]
@@ -98,7 +98,7 @@ func (s *session) dialled(e *element) []*session {
 			s.Warn("12200 unknown or unsupported <%s> in <Dial>", n.Name)
 			continue
 		}
-		events := strings.Fields(n.attr("statusCallbackEvent", eventCompleted))
+		events := strings.Fields(n.Attr("statusCallbackEvent", eventCompleted))
 		for _, event := range events {
 			if !validEvent(event) {
 				s.Warn("21626 status callback event %q", event)
@@ -108,8 +108,8 @@ func (s *session) dialled(e *element) []*session {
 			Parent: s.ID(), Direction: call.Outbound, From: callerID, To: n.Text,
 			Person: s.c.PersonAt(n.Text), Status: statusQueued,
 		}, dirDial, order{
-			statusURL: n.attr("statusCallback", ""), statusMethod: n.attr("statusCallbackMethod", http.MethodPost), events: events,
-			digits: n.attr("sendDigits", ""),
+			statusURL: n.Attr("statusCallback", ""), statusMethod: n.Attr("statusCallbackMethod", http.MethodPost), events: events,
+			digits: n.Attr("sendDigits", ""),
 		}, nil)
 		if err != nil {
 			s.Warn("%v", err)

@@ -1,12 +1,8 @@
 package twilio
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/markup"
 )
 
 // maxMarkup is the largest document that Twilio takes.
@@ -32,76 +29,18 @@ type source struct {
 }
 
 // element is a node of a document.
-type element struct {
-	Name     string
-	attrs    map[string]string
-	Text     string
-	Children []element
-}
-
-func (e *element) attr(name, fallback string) string {
-	if v, ok := e.attrs[name]; ok {
-		return v
-	}
-	return fallback
-}
-
-// UnmarshalXML implements xml.Unmarshaler.
-func (e *element) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	e.Name, e.attrs = start.Name.Local, map[string]string{}
-	for _, a := range start.Attr {
-		if _, twice := e.attrs[a.Name.Local]; twice {
-			return fmt.Errorf("attribute %s of <%s> appears twice", a.Name.Local, e.Name)
-		}
-		e.attrs[a.Name.Local] = a.Value
-	}
-	var text strings.Builder
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			var child element
-			if err := child.UnmarshalXML(d, t); err != nil {
-				return err
-			}
-			e.Children = append(e.Children, child)
-		case xml.CharData:
-			text.Write(t)
-		case xml.EndElement:
-			e.Text = strings.TrimSpace(text.String())
-			return nil
-		}
-	}
-}
+type element = markup.Element
 
 // parseMarkup reads a whole document.
 func parseMarkup(doc []byte) (*element, error) {
 	if len(doc) > maxMarkup {
 		return nil, fmt.Errorf("11750 document of %d bytes is too large", len(doc))
 	}
-	d := xml.NewDecoder(bytes.NewReader(doc))
-	root := &element{}
-	if err := d.Decode(root); err != nil {
+	root, err := markup.Parse(doc)
+	if err != nil {
 		return nil, fmt.Errorf("12100 document parse failure: %w", err)
 	}
-	if root.Name != "Response" {
-		return nil, fmt.Errorf("12100 document parse failure: root is <%s>, not <Response>", root.Name)
-	}
-	for {
-		switch token, err := d.Token(); {
-		case errors.Is(err, io.EOF):
-			return root, nil
-		case err != nil:
-			return nil, fmt.Errorf("12100 document parse failure: %w", err)
-		default:
-			if _, more := token.(xml.StartElement); more {
-				return nil, errors.New("12100 document parse failure: second root element")
-			}
-		}
-	}
+	return root, nil
 }
 
 // load gets a document, from the fallback URL if need be.
@@ -185,21 +124,19 @@ func (s *session) hangUpUnless(ctx context.Context, by string) {
 
 // check warns of attributes that Twilio does not know.
 func (s *session) check(e *element, known string) {
-	for name := range e.attrs {
-		if !slices.Contains(strings.Fields(known), name) {
-			s.Warn("12200 unknown attribute %s of <%s>", name, e.Name)
-		}
+	for _, name := range e.Unknown(known) {
+		s.Warn("12200 unknown attribute %s of <%s>", name, e.Name)
 	}
 }
 
 // after is the outcome of a verb that asks an action URL what comes next, if it
 // has one.
 func (s *session) after(ctx context.Context, e *element, fields url.Values) outcome {
-	action := e.attr("action", "")
+	action := e.Attr("action", "")
 	if action == "" || ctx.Err() != nil {
 		return goOn
 	}
 	return outcome{over: true, next: &source{
-		url: action, method: e.attr("method", http.MethodPost), kind: carriersim.KindAction, fields: fields,
+		url: action, method: e.Attr("method", http.MethodPost), kind: carriersim.KindAction, fields: fields,
 	}}
 }

@@ -2,35 +2,28 @@ package twilio
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/trunkline-io/trunkline/pkg/audio/g711"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/mediastream"
 )
 
 // playbackLimit is how much audio Twilio buffers of a stream (error 31931).
 const playbackLimit = 10 * time.Minute
 
-// stream is a bidirectional Media Stream. It is the sink of what the person
-// says; what they hear comes from its playout.
-type stream struct {
-	s       *session
-	sid     string
-	name    string
-	socket  *carriersim.Socket
-	playout *carriersim.Playout
+var dialect = mediastream.Dialect{
+	Limit: playbackLimit, Marks: true,
+	Invalid: "31951 ", Flooded: "31931 more than 10 minutes of audio are buffered",
+}
 
-	mu       sync.Mutex
-	sequence int // of messages
-	chunk    int // of audio
-	flooded  bool
+// stream is a bidirectional Media Stream.
+type stream struct {
+	*mediastream.Stream
+	s         *session
+	sid, name string
 }
 
 // runConnect runs <Connect><Stream>: it holds the call until the gateway closes
@@ -48,20 +41,14 @@ func (s *session) runConnect(ctx context.Context, e *element, _ bool) outcome {
 }
 
 func (s *session) connect(ctx context.Context, e *element) {
-	st := &stream{s: s, sid: newSID("MZ")}
-	st.name = e.attr("name", st.sid)
+	sid := newSID("MZ")
+	st := &stream{s: s, sid: sid, name: e.Attr("name", sid)}
 	target, ok := s.streamURL(e)
 	if !ok {
 		return
 	}
-	st.playout = carriersim.NewPlayout(s.Rate(), playbackLimit, st.markPlayed)
-	ready := make(chan struct{}) // the socket is in its place
-	socket, err := s.c.OpenSocket(ctx, s.Leg, target, http.Header{
-		signatureHeader: {sign(s.c.opt.AuthToken, target, nil)},
-	}, nil, func(binary bool, data []byte) {
-		<-ready
-		st.receive(binary, data)
-	})
+	st.Stream = dialect.New(s.Leg, sid)
+	err := st.Open(ctx, s.c.Exchange, target, http.Header{signatureHeader: {sign(s.c.opt.AuthToken, target, nil)}}, st.start(s.parameters(e)))
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Note("stream failed %v", err)
@@ -69,29 +56,32 @@ func (s *session) connect(ctx context.Context, e *element) {
 		}
 		return
 	}
-	st.socket = socket
-	close(ready)
-	st.open(s.parameters(e))
-	s.Note("stream started %s", target)
 	st.notify(e, "stream-started", nil)
-	disconnect := s.Connect(st.playout, st)
-	s.OnKey(st.press)
-	select {
-	case <-socket.Done():
-		s.Note("stream stopped by gateway: %v", socket.Err())
-	case <-ctx.Done():
-		s.Note("stream stopped by carrier")
-	}
-	s.OnKey(nil)
-	disconnect()
-	st.stop()
+	st.Talk(ctx, map[string]string{"accountSid": s.c.opt.AccountSID, "callSid": s.ID()})
 	st.notify(e, "stream-stopped", nil)
+}
+
+// start is the body of the start message.
+func (st *stream) start(params map[string]string) any {
+	type format struct {
+		Encoding   string `json:"encoding"`
+		SampleRate int    `json:"sampleRate"`
+		Channels   int    `json:"channels"`
+	}
+	return struct {
+		AccountSID string            `json:"accountSid"`
+		StreamSID  string            `json:"streamSid"`
+		CallSID    string            `json:"callSid"`
+		Tracks     []string          `json:"tracks"`
+		Format     format            `json:"mediaFormat"`
+		Params     map[string]string `json:"customParameters"`
+	}{st.s.c.opt.AccountSID, st.sid, st.s.ID(), []string{"inbound"}, format{"audio/x-mulaw", st.s.Rate(), 1}, params}
 }
 
 // streamURL returns where to connect: without a query, which Twilio drops, and
 // not without TLS, unless it is this machine.
 func (s *session) streamURL(e *element) (string, bool) {
-	target, query, hasQuery := strings.Cut(e.attr("url", ""), "?")
+	target, query, hasQuery := strings.Cut(e.Attr("url", ""), "?")
 	if hasQuery {
 		s.Warn("query %q of the stream's URL is dropped", query)
 	}
@@ -103,7 +93,7 @@ func (s *session) streamURL(e *element) (string, bool) {
 		s.Note("stream failed: url %q is not wss", target)
 		return "", false
 	}
-	if track := e.attr("track", "inbound_track"); track != "inbound_track" {
+	if track := e.Attr("track", "inbound_track"); track != "inbound_track" {
 		s.Warn("track %q of a bidirectional stream", track)
 	}
 	return target, true
@@ -118,7 +108,7 @@ func (s *session) parameters(e *element) map[string]string {
 			s.Warn("12200 <%s> in <Stream>", p.Name)
 			continue
 		}
-		name, value := p.attr("name", ""), p.attr("value", "")
+		name, value := p.Attr("name", ""), p.Attr("value", "")
 		if len(name)+len(value) > 500 {
 			s.Warn("parameter %s is longer than 500 characters", name)
 		}
@@ -128,126 +118,11 @@ func (s *session) parameters(e *element) map[string]string {
 }
 
 func (st *stream) notify(e *element, event string, more url.Values) {
-	if target := e.attr("statusCallback", ""); target != "" {
-		st.s.Notify(st.s.webhook(carriersim.KindStream, event, e.attr("statusCallbackMethod", http.MethodPost), target, with(url.Values{
+	if target := e.Attr("statusCallback", ""); target != "" {
+		st.s.Notify(st.s.webhook(carriersim.KindStream, event, e.Attr("statusCallbackMethod", http.MethodPost), target, with(url.Values{
 			"AccountSid": {st.s.c.opt.AccountSID}, "CallSid": {st.s.ID()}, "StreamSid": {st.sid},
 			"StreamName": {st.name}, "StreamEvent": {event},
 			"Timestamp": {time.Now().UTC().Format("2006-01-02T15:04:05.000Z")},
 		}, more)))
-	}
-}
-
-// open sends the two messages before the audio.
-func (st *stream) open(params map[string]string) {
-	st.socket.Send(false, []byte(`{"event":"connected","protocol":"Call","version":"1.0.0"}`))
-	type format struct {
-		Encoding   string `json:"encoding"`
-		SampleRate int    `json:"sampleRate"`
-		Channels   int    `json:"channels"`
-	}
-	st.send("start", "start", struct {
-		AccountSID string            `json:"accountSid"`
-		StreamSID  string            `json:"streamSid"`
-		CallSID    string            `json:"callSid"`
-		Tracks     []string          `json:"tracks"`
-		Format     format            `json:"mediaFormat"`
-		Params     map[string]string `json:"customParameters"`
-	}{st.s.c.opt.AccountSID, st.sid, st.s.ID(), []string{"inbound"}, format{"audio/x-mulaw", st.s.Rate(), 1}, params})
-}
-
-// send writes one message with the next sequence number. body goes under key.
-func (st *stream) send(event, key string, body any) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.sequence++
-	doc, err := json.Marshal(map[string]any{
-		"event": event, "sequenceNumber": strconv.Itoa(st.sequence), "streamSid": st.sid, key: body,
-	})
-	if err == nil { // always: the bodies are plain strings and numbers
-		st.socket.Send(false, doc)
-	}
-}
-
-// Said implements carriersim.Sink: it sends a frame to the gateway.
-func (st *stream) Said(frame []int16) {
-	var codes [160]byte
-	n := g711.EncodeULaw(codes[:], frame)
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.sequence++
-	st.chunk++
-	msg := make([]byte, 0, 400)
-	msg = append(msg, `{"event":"media","sequenceNumber":"`...)
-	msg = strconv.AppendInt(msg, int64(st.sequence), 10)
-	msg = append(msg, `","media":{"track":"inbound","chunk":"`...)
-	msg = strconv.AppendInt(msg, int64(st.chunk), 10)
-	msg = append(msg, `","timestamp":"`...)
-	msg = strconv.AppendInt(msg, int64(st.chunk-1)*20, 10)
-	msg = append(msg, `","payload":"`...)
-	msg = base64.StdEncoding.AppendEncode(msg, codes[:n])
-	msg = append(msg, `"},"streamSid":"`...)
-	msg = append(msg, st.sid...)
-	msg = append(msg, `"}`...)
-	st.socket.Send(false, msg)
-}
-
-func (st *stream) press(digit string) {
-	st.send("dtmf", "dtmf", map[string]string{"track": "inbound_track", "digit": digit})
-}
-
-func (st *stream) markPlayed(name string, cleared bool) {
-	if cleared {
-		st.s.Note("mark %s cleared", name)
-	} else {
-		st.s.Note("mark %s", name)
-	}
-	st.send("mark", "mark", map[string]string{"name": name})
-}
-
-// stop ends the stream from the carrier's side.
-func (st *stream) stop() {
-	st.send("stop", "stop", map[string]string{"accountSid": st.s.c.opt.AccountSID, "callSid": st.s.ID()})
-	st.socket.Close()
-}
-
-// receive takes a message of the gateway's.
-func (st *stream) receive(binary bool, data []byte) {
-	var msg struct {
-		Event     string `json:"event"`
-		StreamSID string `json:"streamSid"`
-		Media     struct {
-			Payload []byte `json:"payload"` // base64
-		} `json:"media"`
-		Mark struct {
-			Name string `json:"name"`
-		} `json:"mark"`
-	}
-	if err := json.Unmarshal(data, &msg); err != nil || binary {
-		st.s.Warn("31951 invalid message: %v", err)
-		return
-	}
-	if msg.StreamSID != st.sid {
-		st.s.Warn("31951 %s names stream %q", msg.Event, msg.StreamSID)
-		return
-	}
-	switch msg.Event {
-	case "media":
-		pcm := make([]int16, len(msg.Media.Payload))
-		g711.DecodeULaw(pcm, msg.Media.Payload)
-		if st.playout.Write(pcm) > 0 && !st.flooded {
-			st.flooded = true
-			st.s.Warn("31931 more than 10 minutes of audio are buffered")
-		}
-	case "mark":
-		if msg.Mark.Name == "" {
-			st.s.Warn("31951 mark without a name")
-			return
-		}
-		st.playout.Mark(msg.Mark.Name)
-	case "clear":
-		st.s.Note("clear")
-		st.playout.Clear()
-	default:
-		st.s.Warn("31951 unknown event %q", msg.Event)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
@@ -48,7 +47,7 @@ func (s *session) say(ctx context.Context, text string, times int) {
 
 func (s *session) runPlay(ctx context.Context, e *element, _ bool) outcome {
 	s.answer()
-	if digits := e.attr("digits", ""); digits != "" {
+	if digits := e.Attr("digits", ""); digits != "" {
 		s.Start()
 		s.HearKeys(digits)
 		carriersim.Sleep(ctx, time.Duration(len(digits))*200*time.Millisecond)
@@ -72,10 +71,10 @@ func (s *session) repeat(ctx context.Context, pcm []int16, times int) {
 }
 
 func (s *session) loops(e *element) int {
-	n, err := strconv.Atoi(e.attr("loop", "1"))
+	n, err := strconv.Atoi(e.Attr("loop", "1"))
 	switch {
 	case err != nil || n < 0:
-		s.Warn("12200 loop %q of <%s>", e.attr("loop", ""), e.Name)
+		s.Warn("12200 loop %q of <%s>", e.Attr("loop", ""), e.Name)
 		return 1
 	case n == 0:
 		return endless
@@ -94,16 +93,16 @@ func (s *session) runPause(ctx context.Context, e *element, _ bool) outcome {
 
 // seconds reads an attribute that is a number of seconds.
 func (s *session) seconds(e *element, name string, fallback int) time.Duration {
-	n, err := strconv.Atoi(e.attr(name, strconv.Itoa(fallback)))
+	n, err := strconv.Atoi(e.Attr(name, strconv.Itoa(fallback)))
 	if err != nil || n < 0 {
-		s.Warn("12200 %s %q of <%s>", name, e.attr(name, ""), e.Name)
+		s.Warn("12200 %s %q of <%s>", name, e.Attr(name, ""), e.Name)
 		n = fallback
 	}
 	return time.Duration(n) * time.Second
 }
 
 func (s *session) runRedirect(_ context.Context, e *element, _ bool) outcome {
-	return outcome{over: true, next: &source{url: e.Text, method: e.attr("method", http.MethodPost), kind: carriersim.KindAction}}
+	return outcome{over: true, next: &source{url: e.Text, method: e.Attr("method", http.MethodPost), kind: carriersim.KindAction}}
 }
 
 // runReject refuses a call that is not answered; it is not billed. Anywhere
@@ -114,7 +113,7 @@ func (s *session) runReject(_ context.Context, e *element, first bool) outcome {
 		return outcome{over: true}
 	}
 	s.Hangup("gateway")
-	switch reason := e.attr("reason", "rejected"); reason {
+	switch reason := e.Attr("reason", "rejected"); reason {
 	case "busy":
 		s.end(statusBusy, sipBusy)
 	default:
@@ -131,6 +130,3 @@ func (s *session) runHangup(context.Context, *element, bool) outcome {
 	s.answer()
 	return outcome{over: true}
 }
-
-// isTrue reads a boolean attribute.
-func (e *element) isTrue(name string) bool { return strings.EqualFold(e.attr(name, "false"), "true") }

@@ -103,7 +103,7 @@ func TestParseMarkup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(root.Children) != 2 || root.Children[0].Text != "a < b & c" || root.Children[0].attr("voice", "") != "alice" ||
+	if len(root.Children) != 2 || root.Children[0].Text != "a < b & c" || root.Children[0].Attr("voice", "") != "alice" ||
 		root.Children[1].Children[0].Text != "+1" {
 		t.Errorf("%+v", root)
 	}

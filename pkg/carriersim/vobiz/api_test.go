@@ -47,42 +47,46 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// TestLimits refuses what is over them, and says for how long.
-func TestLimits(t *testing.T) {
+// TestMaxCalls refuses what is above, and says for how long.
+func TestMaxCalls(t *testing.T) {
 	t.Parallel()
-	for kind, o := range map[string]Options{"concurrency": {MaxCalls: 1}, "cps": {CallsPerSecond: 1}} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			c, g := begin(t, o)
-			c.Expect(callee, carriersim.Person{Outcome: carriersim.NoAnswer})
-			call := g.Dial(nil)
-			g.Saw(call, "ringing")
-			req := g.Request(http.MethodPost, g.Account+"/Call/", g.Order(nil))
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			status, doc := g.REST(http.MethodPost, "/Call/", g.Order(nil))
-			details, _ := doc["details"].(map[string]any)
-			if resp.Header.Get("Retry-After") != "1" || status != 429 || details["limitType"] != kind || details["limit"] != 1.0 || details["retryAfter"] != 1.0 {
-				t.Errorf("%d %v %v", status, doc, resp.Header)
-			}
-			if n := len(c.Calls()); n != 1 {
-				t.Errorf("%d calls", n)
-			}
-			if kind == "cps" {
-				return
-			}
-			if _, doc := g.REST(http.MethodGet, "/concurrency", nil); doc["concurrent_calls"] != 1.0 || doc["max_concurrent"] != 1.0 || doc["utilization_pct"] != 100.0 {
-				t.Errorf("concurrency %v", doc)
-			}
-			g.REST(http.MethodDelete, "/Call/"+call.ID()+"/", nil)
-			g.Ended(call)
-			if status, doc := g.REST(http.MethodPost, "/Call/", g.Order(nil)); status != 200 {
-				t.Errorf("afterwards: %d %v", status, doc)
-			}
-		})
+	c, g := begin(t, Options{MaxCalls: 1})
+	c.Expect(callee, carriersim.Person{Outcome: carriersim.NoAnswer})
+	call := g.Dial(nil)
+	resp, err := http.DefaultClient.Do(g.Request(http.MethodPost, g.Account+"/Call/", g.Order(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	status, doc := g.REST(http.MethodPost, "/Call/", g.Order(nil))
+	details, _ := doc["details"].(map[string]any)
+	want := map[string]any{"limitType": "concurrency", "limit": 1.0, "current": 1.0, "retryAfter": 1.0}
+	if diff := cmp.Diff(want, details); diff != "" || status != 429 || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("%d %v %v (-want +got):\n%s", status, doc, resp.Header, diff)
+	}
+	if n := len(c.Calls()); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+	if _, doc := g.REST(http.MethodGet, "/concurrency", nil); doc["concurrent_calls"] != 1.0 || doc["max_concurrent"] != 1.0 || doc["utilization_pct"] != 100.0 {
+		t.Errorf("concurrency %v", doc)
+	}
+	g.REST(http.MethodDelete, "/Call/"+call.ID()+"/", nil)
+	g.Ended(call)
+	if status, doc := g.REST(http.MethodPost, "/Call/", g.Order(nil)); status != 200 {
+		t.Errorf("afterwards: %d %v", status, doc)
+	}
+}
+
+func TestCallsPerSecond(t *testing.T) {
+	t.Parallel()
+	c, _ := begin(t, Options{CallsPerSecond: 2})
+	now := time.Now()
+	var refused []bool
+	for _, after := range []time.Duration{0, 100, 200, 999, 1000, 1050, 1100} {
+		refused = append(refused, c.admit(now.Add(after*time.Millisecond)) != nil)
+	}
+	if diff := cmp.Diff([]bool{false, false, true, true, false, true, false}, refused); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -95,12 +99,16 @@ func TestRecords(t *testing.T) {
 	status, doc := g.REST(http.MethodGet, "/cdr/"+call.ID(), nil)
 	data, _ := doc["data"].(map[string]any)
 	for name, want := range map[string]any{
-		"uuid": call.ID(), "call_direction": "outbound", "caller_id_number": ours, "destination_number": callee, "duration": 2.0, "billsec": 1.0,
-		"ring_time": 1.0, "total_cost": 0.65, "currency": "INR", "hangup_cause": "NORMAL_CLEARING", "hangup_cause_code": 4000.0, "hangup_source": "Callee",
+		"uuid": call.ID(), "call_direction": "outbound", "caller_id_number": ours, "destination_number": callee,
+		"total_cost": 0.65, "currency": "INR", "hangup_cause": "NORMAL_CLEARING", "hangup_cause_code": 4000.0, "hangup_source": "Callee",
 	} {
 		if status != 200 || doc["success"] != true || !cmp.Equal(data[name], want) {
 			t.Errorf("%d, %s = %v, want %v", status, name, data[name], want)
 		}
+	}
+	ring, _ := data["ring_time"].(float64)
+	if talk, _ := data["billsec"].(float64); ring < 1 || talk < 1 || data["duration"] != ring+talk {
+		t.Errorf("record %v", data)
 	}
 	if at, err := time.Parse(time.RFC3339, data["end_time"].(string)); err != nil || time.Since(at).Abs() > time.Minute {
 		t.Errorf("end_time %v, %v", data["end_time"], err)
@@ -108,7 +116,7 @@ func TestRecords(t *testing.T) {
 	if status, doc := g.REST(http.MethodGet, "/cdr/0", nil); status != 404 || doc["status"] != "error" || doc["requestId"] == nil {
 		t.Errorf("no such record: %d %v", status, doc)
 	}
-	if status, doc := g.REST(http.MethodGet, "/Call/"+call.ID()+"/", nil); status != 200 || doc["total_amount"] != "0.65" || doc["call_duration"] != 2.0 {
+	if status, doc := g.REST(http.MethodGet, "/Call/"+call.ID()+"/", nil); status != 200 || doc["total_amount"] != "0.65" || doc["call_duration"] != data["duration"] {
 		t.Errorf("finalised call: %d %v", status, doc)
 	}
 	today := time.Now().UTC().Format(time.DateOnly)

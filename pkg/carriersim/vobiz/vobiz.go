@@ -45,6 +45,8 @@ type Options struct {
 	IgnoreRingTimeout bool
 	DetectAfter       time.Duration // how long machine detection takes; 0 is 500 ms
 	RecordAfter       time.Duration // how long after the end a call's record can be read; 0 is 1 s
+
+	clearAfter time.Duration // how long clearAudio takes; 0 is 60 ms
 }
 
 // Carrier is a simulated Vobiz. It implements carriersim.Carrier. Who calls is
@@ -107,7 +109,7 @@ func New(o Options) (*Carrier, error) {
 		DetectAfter: o.DetectAfter, RecordAfter: o.RecordAfter, InboundRate: inboundRate, OutboundRate: outboundRate,
 		Amount: func(millionths int64) string { return strconv.FormatFloat(float64(millionths)/1e6, 'f', -1, 64) },
 		Stream: plivoswitch.StreamManners{
-			Account: "500025", Terse: true, AnyFormat: true, ClearAfter: 60 * time.Millisecond, Stops: true, Wide: true,
+			Account: "500025", Terse: true, AnyFormat: true, ClearAfter: o.clearAfter, Stops: true, Wide: true,
 		},
 	}, o.Numbers)
 	c.Exchange = c.sw.Exchange
@@ -130,6 +132,9 @@ func (o *Options) fill() {
 	}
 	if o.DetectAfter == 0 {
 		o.DetectAfter = 500 * time.Millisecond
+	}
+	if o.clearAfter == 0 {
+		o.clearAfter = 60 * time.Millisecond
 	}
 	if o.RecordAfter == 0 {
 		o.RecordAfter = time.Second
@@ -161,14 +166,13 @@ func (c *Carrier) complete(form url.Values) {
 }
 
 // admit refuses calls that are over the account's limits.
-func (c *Carrier) admit() error {
+func (c *Carrier) admit(now time.Time) error {
 	if busy := c.sw.Busy(); c.maxCalls > 0 && busy >= c.maxCalls {
 		return overLimit("concurrency", c.maxCalls, busy)
 	}
 	if c.callsPerSecond == 0 {
 		return nil
 	}
-	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.recent) > 0 && now.Sub(c.recent[0]) >= time.Second {

@@ -197,8 +197,8 @@ func TestSocketMessages(t *testing.T) {
 func TestNotifyAndClear(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	beep := tone.Sine(800, 16000, 300*time.Millisecond, -12)
-	long := tone.Sine(800, 16000, 10*time.Second, -12)
+	beep := tone.Sine(700, 16000, 300*time.Millisecond, -12)
+	long := tone.Sine(700, 16000, 10*time.Second, -12)
 	g.media = func(ws *websocket.Conn) {
 		writeAudio(t, ws, beep, 16000)
 		write(t, ws, `{"action":"notify","payload":{"mark":"one"}}`)

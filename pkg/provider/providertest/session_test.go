@@ -30,12 +30,9 @@ func wideSession() *session {
 		Detail: map[string]string{"call_session_id": "session-1"},
 	}}, "")
 	first, second := ramp(4), ramp(2)
-	for _, p := range []piece{
-		{track: inboundTrack, chunk: "2", data: swapped(second)}, {track: inboundTrack, chunk: "1", data: swapped(first)},
-		{track: inboundTrack, chunk: "1", data: swapped(first)}, {track: "outbound", chunk: "1", data: ramp(1)},
-	} {
-		s.arrived = append(s.arrived, p)
-	}
+	s.arrived = append(s.arrived,
+		piece{track: inboundTrack, chunk: "2", data: swapped(second)}, piece{track: inboundTrack, chunk: "1", data: swapped(first)},
+		piece{track: inboundTrack, chunk: "1", data: swapped(first)}, piece{track: "outbound", chunk: "1", data: ramp(1)})
 	s.take(media.Event{Kind: media.EventAudio, Audio: first}, "")
 	s.take(media.Event{Kind: media.EventAudio, Audio: second}, "")
 	s.take(media.Event{Kind: media.EventDTMF, Digit: "5", DurationMS: 260}, "")

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/cloudonix"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/telnyx"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/twilio"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/vobiz"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/vonage"
@@ -31,6 +33,8 @@ var personas = []persona{
 	{"vonage", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return vonage.New(vonage.Options{}) }},
 	{"plivo", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) }},
 	{"vobiz", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) }},
+	{"telnyx", media.Format{Encoding: media.ULaw, Rate: 8000}, func() (carriersim.Carrier, error) { return telnyx.New(telnyx.Options{}) }},
+	{"cloudonix", media.Format{Encoding: media.ULaw, Rate: 8000}, func() (carriersim.Carrier, error) { return cloudonix.New(cloudonix.Options{}) }},
 }
 
 // Names lists the carriers that can be demonstrated.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ type stream struct {
 	// Of the goroutine that receives.
 	out     *resample.Resampler // from outRate to the line
 	outRate int
-	degree  int // how many of degrees are reached
+	degree  int // how many of degrees were told
 
 	mu       sync.Mutex
 	sequence int
@@ -160,27 +161,27 @@ func (st *stream) played(name string, cleared bool) {
 		return
 	}
 	st.s.Note("mark %s", name)
+	st.tell("PlayedStream", url.Values{"Name": {name}}) // first, so that what the gateway does upon the message comes later
 	st.mu.Lock()
+	defer st.mu.Unlock()
 	if st.s.c.m.Stream.Terse {
 		st.socket.Send(false, fmt.Appendf(nil, `{"event":"playedStream","name":%s}`, text(name)))
 	} else {
 		st.socket.Send(false, fmt.Appendf(nil, `{"event":"playedStream","sequenceNumber":%d,"streamId":%q,"name":%s}`, st.number(), st.id, text(name)))
 	}
-	st.mu.Unlock()
-	st.tell("PlayedStream", map[string][]string{"Name": {name}})
 }
 
 // cleared answers clearAudio.
 func (st *stream) cleared() {
 	st.playout.Clear()
+	st.tell("ClearedAudio", nil)
 	st.mu.Lock()
+	defer st.mu.Unlock()
 	if st.s.c.m.Stream.Terse {
 		st.socket.Send(false, fmt.Appendf(nil, `{"event":"clearedAudio","streamId":%q}`, st.id))
 	} else {
 		st.socket.Send(false, fmt.Appendf(nil, `{"sequenceNumber":%d,"event":"clearedAudio","streamId":%q}`, st.number(), st.id))
 	}
-	st.mu.Unlock()
-	st.tell("ClearedAudio", nil)
 }
 
 func (st *stream) wasStopped() bool {

@@ -70,7 +70,7 @@ func (s *Switch) placeCall(r *http.Request) (int, Doc, error) {
 			return 0, nil, invalid("to %q is not a valid number or SIP address", number)
 		}
 	}
-	if err := s.api.Admit(); err != nil {
+	if err := s.api.Admit(time.Now()); err != nil {
 		return 0, nil, err
 	}
 	var ids []string

@@ -114,7 +114,8 @@ func (st *stream) play(msg *message) {
 }
 
 // report tells the status callback how full the playback buffer is, when that
-// reaches another degree.
+// reaches another degree. It has to sink below the first before one is told
+// again.
 func (st *stream) report() {
 	percent := 100 * st.playout.Waiting() / audio.Samples(playbackLimit, st.s.Rate())
 	degree := 0
@@ -123,6 +124,8 @@ func (st *stream) report() {
 	}
 	if degree > st.degree {
 		st.tell("DegradedStream", nil)
+		st.degree = degree
+	} else if degree == 0 {
+		st.degree = 0
 	}
-	st.degree = degree
 }

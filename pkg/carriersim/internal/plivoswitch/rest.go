@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // API is in what the REST APIs differ.
@@ -29,10 +30,10 @@ type API struct {
 	// Others are those that do not begin with the account's path.
 	Others map[string]Endpoint
 
-	Admit         func() error // refuses a call that is over a limit
-	Placed        int          // status of a call that was placed
-	Fired         string       // and its message
-	KeepsAttached bool         // an application with numbers cannot be deleted
+	Admit         func(now time.Time) error // refuses a call that is over a limit
+	Placed        int                       // status of a call that was placed
+	Fired         string                    // and its message
+	KeepsAttached bool                      // an application with numbers cannot be deleted
 }
 
 // Endpoint answers an authenticated request for this account. A nil document is

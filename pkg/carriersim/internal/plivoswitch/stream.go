@@ -159,8 +159,8 @@ func (st *stream) run(ctx context.Context) (lost bool, err error) {
 	if st.order.both {
 		source = st.playout
 	}
+	s.OnKey(st.press) // before the person can do anything
 	disconnect := s.Connect(source, st)
-	s.OnKey(st.press)
 	timeout := time.NewTimer(st.order.timeout)
 	defer timeout.Stop()
 	select {

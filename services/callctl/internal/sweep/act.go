@@ -145,7 +145,7 @@ func (w *Sweeper) price(ctx context.Context, t *task) error {
 	line, err := w.Line(t.call.Org, t.call.Trunk)
 	if err != nil || !line.Account.Can(provider.CanReadCost) {
 		t.unsold = true
-		return nil
+		return nil //nolint:nilerr // without its trunk nobody can be asked
 	}
 	cost, err := line.Account.Cost(ctx, w.Leg(&t.call))
 	if err != nil || cost == nil {

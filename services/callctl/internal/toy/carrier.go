@@ -74,7 +74,7 @@ func Start(t testing.TB) *Carrier {
 		return nil
 	}))
 	c.Server = httptest.NewServer(mux)
-	t.Cleanup(c.Server.Close)
+	t.Cleanup(c.Close)
 	return c
 }
 

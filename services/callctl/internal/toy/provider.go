@@ -62,10 +62,10 @@ func (d *plain) do(ctx context.Context, method, path string, body, into any) err
 	kind := map[int]provider.Kind{400: provider.KindInvalid, 401: provider.KindUnauthenticated, 404: provider.KindNotFound,
 		422: provider.KindRejected, 429: provider.KindRateLimited, 503: provider.KindUnavailable}[resp.StatusCode]
 	switch {
-	case resp.StatusCode != 200 && kind == "":
+	case resp.StatusCode != http.StatusOK && kind == "":
 		kind = provider.KindUncertain
 		fallthrough
-	case resp.StatusCode != 200:
+	case resp.StatusCode != http.StatusOK:
 		return &provider.Error{Kind: kind, Status: resp.StatusCode, Code: "toy-" + resp.Status[:3], Err: errors.New("the carrier says no")}
 	case into == nil:
 		return nil

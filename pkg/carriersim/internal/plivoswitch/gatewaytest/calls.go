@@ -348,27 +348,27 @@ func dialSIP(t *testing.T, g *Gateway) {
 	}
 }
 
-// conference is an attended transfer: the colleague waits in the room until the
-// caller comes, who leaves first.
+// conference is an attended transfer: the caller waits in the room until the
+// colleague comes, and leaves first.
 func conference(t *testing.T, g *Gateway) {
-	beep := Beep(1000, 500*time.Millisecond)
-	g.Expect(g.Callee, carriersim.Person{Acts: []carriersim.Act{
-		carriersim.WaitHeard{Sound: 100 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Speak{PCM: beep, Rate: 8000},
-	}})
+	question, answer := Beep(1000, 500*time.Millisecond), Beep(600, 700*time.Millisecond)
+	g.Expect(g.Callee, carriersim.Person{Acts: []carriersim.Act{carriersim.Speak{PCM: question, Rate: 8000}}})
 	room := `<Conference stayAlone="true" endConferenceOnExit="false" callbackUrl="%s/room">xfer-1</Conference><Speak>left</Speak>`
 	g.On("/answer", strings.Replace(room, `stayAlone="true"`, `stayAlone="false" startConferenceOnEnter="false"`, 1))
 	g.On("/voice", room)
 	c := g.RingUp(carriersim.Person{Acts: []carriersim.Act{
-		carriersim.Wait{For: 300 * time.Millisecond}, carriersim.Speak{PCM: Beep(600, time.Second), Rate: 8000},
-		carriersim.WaitHeard{Sound: 300 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Hangup{},
+		carriersim.WaitHeard{Sound: 300 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Speak{PCM: answer, Rate: 8000},
+		carriersim.Wait{For: 100 * time.Millisecond}, carriersim.Hangup{},
 	}})
 	g.Saw(c, "joined conference xfer-1")
 	colleague := g.Dial(nil)
-	g.Saw(colleague, "joined conference xfer-1")
 	g.Ended(c)
 	g.Ended(colleague)
-	if similarity, _ := compare.Find(beep, c.Heard(), 8000); similarity < 0.99 {
+	if similarity, _ := compare.Find(question, c.Heard(), 8000); similarity < 0.99 {
 		t.Errorf("the caller heard the colleague with similarity %.3f:\n%s", similarity, c)
+	}
+	if similarity, _ := compare.Find(answer, colleague.Heard(), 8000); similarity < 0.99 {
+		t.Errorf("the colleague heard the caller with similarity %.3f:\n%s", similarity, colleague)
 	}
 	if !colleague.Saw("thrown out of conference") || !colleague.Saw("says left") {
 		t.Errorf("timeline:\n%s", colleague)

@@ -54,11 +54,9 @@ func Read(t testing.TB, ws *websocket.Conn) (m Message, ok bool) {
 	return m, true
 }
 
-// Write sends a message.
-func Write(t testing.TB, ws *websocket.Conn, format string, args ...any) {
-	if err := ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...)); err != nil {
-		t.Logf("write: %v", err)
-	}
+// Write sends a message. That the carrier is gone shows when it is read from.
+func Write(_ testing.TB, ws *websocket.Conn, format string, args ...any) {
+	ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...))
 }
 
 // Play sends audio in mu-law.
@@ -73,31 +71,46 @@ func Play(t testing.TB, ws *websocket.Conn, pcm []int16) {
 	}
 }
 
-// Echo sends all audio back until the carrier is gone, behind a second of
-// silence, so that a machine that is busy leaves no gaps.
-func Echo(t testing.TB) func(ws *websocket.Conn) {
+// Parrot keeps all audio until a key is pressed, says it all at once, and
+// closes the socket when it was heard. However busy the machine is, that leaves
+// no gaps.
+func Parrot(t testing.TB) func(ws *websocket.Conn) {
 	return func(ws *websocket.Conn) {
-		var format string
+		var start Message
+		var payloads []string
 		for {
 			m, ok := Read(t, ws)
-			switch {
-			case !ok:
+			if !ok {
 				return
-			case m.Event == "start":
-				f := m.Start.MediaFormat
-				format = fmt.Sprintf(`"contentType":%q,"sampleRate":%d`, f.Encoding, f.SampleRate)
-				silence := make([]byte, f.SampleRate/2)
-				if f.Encoding == "audio/x-mulaw" {
-					for i := range silence {
-						silence[i] = g711.ULawSilence
-					}
-				}
-				for range 2 {
-					Write(t, ws, `{"event":"playAudio","media":{%s,"payload":%q}}`, format, base64.StdEncoding.EncodeToString(silence))
-				}
-			case m.Event == "media":
-				Write(t, ws, `{"event":"playAudio","media":{%s,"payload":%q}}`, format, m.Media.Payload)
 			}
+			switch m.Event {
+			case "start":
+				start = m
+			case "media":
+				payloads = append(payloads, m.Media.Payload)
+			case "dtmf":
+				format := start.Start.MediaFormat
+				for _, p := range payloads {
+					Write(t, ws, `{"event":"playAudio","media":{"contentType":%q,"sampleRate":%d,"payload":%q}}`, format.Encoding, format.SampleRate, p)
+				}
+				Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"all"}`, start.Start.StreamID)
+			case "playedStream":
+				Close(ws)
+			}
+		}
+	}
+}
+
+// Close sends a close frame.
+func Close(ws *websocket.Conn) {
+	ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
+}
+
+// Ignore reads until the carrier is gone.
+func Ignore(ws *websocket.Conn) {
+	for {
+		if _, _, err := ws.ReadMessage(); err != nil {
+			return
 		}
 	}
 }
