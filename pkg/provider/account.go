@@ -50,6 +50,19 @@ func (a *Account) ID() string {
 	return id
 }
 
+// Missing tells what has to be done before calls can be made, "" for nothing.
+func (a *Account) Missing() string {
+	if a.spec.Checklist == nil {
+		return ""
+	}
+	for _, c := range a.spec.Checklist(a.config) {
+		if c.Blocking {
+			return c.Text
+		}
+	}
+	return ""
+}
+
 // Can reports whether the driver has an ability.
 func (a *Account) Can(ability Ability) bool { return a.spec.Has(ability) }
 

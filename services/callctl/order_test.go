@@ -36,7 +36,7 @@ func TestRefusedOrders(t *testing.T) {
 		"not JSON":           {raw: `dial!`, typ: "call.dial", code: "invalid_command", says: "JSON"},
 		"bad number":         {order: dial(func(c *command.CallDial) { c.To = "+1415555" }), code: "invalid_number", says: "E.164"},
 		"unknown trunk":      {order: dial(func(c *command.CallDial) { c.Trunk = "nowhere" }), code: "unknown_trunk", says: "trunkline trunk list"},
-		"broken trunk":       {order: dial(func(c *command.CallDial) { c.Trunk = "broken" }), code: "trunk_unusable", says: "trunkline trunk put"},
+		"broken trunk":       {order: dial(func(c *command.CallDial) { c.Trunk = "broken" }), code: "trunk_unusable", says: "trunkline trunk add"},
 		"unknown app":        {order: dial(func(c *command.CallDial) { c.Application = "nobody" }), code: "unknown_application", says: "trunkline application list"},
 		"no caller id":       {order: dial(func(c *command.CallDial) { c.Trunk = "mute" }), code: "missing_caller_id", says: "set from"},
 		"bad caller id":      {order: dial(func(c *command.CallDial) { c.From = "me" }), code: "invalid_caller_id", says: "E.164"},

@@ -146,7 +146,7 @@ func (d *driver) part(ctx context.Context, caller, mediaLeg, reason string) {
 // caller was the first to leave, and may have gone on in the dialplan.
 func (d *driver) streamOver(ctx context.Context, caller string) {
 	err := d.rest.Do(ctx, rest.Request{Method: http.MethodDelete, Path: bridgePath(d.ids.bridgeOf(caller))}, nil)
-	if err != nil && provider.KindOf(err) == provider.KindNotFound {
+	if provider.KindOf(err) == provider.KindNotFound {
 		return
 	}
 	_ = d.hangUp(ctx, caller, "normal") // nobody can do more

@@ -205,6 +205,7 @@ func socketURL(url string) string { return "ws" + strings.TrimPrefix(url, "http"
 func checklist(c provider.Config) []provider.Check {
 	app := cmp.Or(c.String(fieldApp), defaultApp)
 	todo := []provider.Check{
+		{Text: "Wait for the release that runs calls over Asterisk: this one knows its protocols, but no service listens to it yet.", Blocking: true},
 		{Text: "Let the dialplan hand calls over: Stasis(" + app + ",inbound,${EXTEN}), and go on to Congestion() when ${STASISSTATUS} is FAILED."},
 		{Text: "Load chan_websocket.so on the PBX; audio needs Asterisk 20.18, 22.8 or 23.2. Best run 20.21, 22.11 or 23.5: earlier ones can be crashed by a request."},
 	}

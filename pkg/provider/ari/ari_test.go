@@ -84,11 +84,11 @@ func TestChecklist(t *testing.T) {
 		}
 		return n
 	}
-	if n := blocking(nil); n != 2 {
-		t.Errorf("an empty trunk has %d blocking lines, want 2", n)
+	if n := blocking(nil); n != 3 {
+		t.Errorf("an empty trunk has %d blocking lines, want 3", n)
 	}
-	if n := blocking(values()); n != 0 {
-		t.Errorf("a whole one has %d blocking lines", n)
+	if n := blocking(values()); n != 1 {
+		t.Errorf("a whole one has %d blocking lines, want that it waits for its services", n)
 	}
 }
 

@@ -42,7 +42,7 @@ func (d *driver) post(ctx context.Context, path string, query url.Values, out an
 // remove deletes a channel or a bridge. One that is gone is no error.
 func (d *driver) remove(ctx context.Context, path string, query url.Values) error {
 	err := d.rest.Do(ctx, rest.Request{Method: http.MethodDelete, Path: path, Query: query}, nil)
-	if provider.KindOf(err) == provider.KindNotFound && err != nil {
+	if provider.KindOf(err) == provider.KindNotFound {
 		return nil
 	}
 	return err
@@ -101,7 +101,7 @@ func (d *driver) TestCredentials(ctx context.Context) error {
 		return err
 	}
 	err := d.get(ctx, "/asterisk/modules/chan_websocket.so", nil, nil)
-	if err != nil && provider.KindOf(err) == provider.KindNotFound {
+	if provider.KindOf(err) == provider.KindNotFound {
 		return provider.Errorf(provider.KindConflict, "this is Asterisk %.40s without chan_websocket: load the module chan_websocket.so", version)
 	}
 	return err

@@ -101,7 +101,7 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 func permanent(err error) bool {
 	switch provider.KindOf(err) {
 	case provider.KindInvalid, provider.KindUnauthenticated, provider.KindForbidden, provider.KindNotFound:
-		return err != nil
+		return true
 	}
 	return false
 }
@@ -156,10 +156,9 @@ func (l *listener) session(ctx context.Context) error {
 	var others sync.WaitGroup
 	defer others.Wait()
 	defer cancel()
-	defer conn.Close()
 	others.Go(func() {
 		<-ctx.Done()
-		conn.Close()
+		_ = conn.Close() // it wakes the reader
 	})
 	others.Go(func() { l.keepAlive(ctx, conn) })
 	others.Go(func() { l.keepTrue(ctx) })
@@ -192,7 +191,7 @@ func unavailable(err error) error {
 func (l *listener) keepAlive(ctx context.Context, conn *websocket.Conn) {
 	for sleep(ctx, l.times.ping) {
 		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(l.times.pong)); err != nil {
-			conn.Close()
+			_ = conn.Close() // it wakes the reader
 			return
 		}
 	}

@@ -45,7 +45,7 @@ func (l *listener) inbound(ctx context.Context, n provider.Notice) {
 		return
 	}
 	err := l.subscribe(ctx, n.LegID)
-	if kind := provider.KindOf(err); err != nil && (kind == provider.KindConflict || kind == provider.KindNotFound) {
+	if kind := provider.KindOf(err); kind == provider.KindConflict || kind == provider.KindNotFound {
 		return // the caller is gone, and nobody was told of the call
 	}
 	if n.Status == call.Ringing {

@@ -6,30 +6,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 )
-
-// queued starts a request that waits, and returns when it does. name is added
-// to order when its turn comes.
-func queued(t *testing.T, l *limiter, u urgency, name string, order *[]string) {
-	t.Helper()
-	go func() {
-		if err := l.take(context.Background(), u); err != nil {
-			t.Error(err)
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		*order = append(*order, name)
-	}()
-	synctest.Wait()
-}
 
 func taken(t *testing.T, l *limiter, u urgency, times int) {
 	t.Helper()
@@ -59,28 +44,19 @@ func TestHangupsOvertakeDialsAndDialsQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &limiter{}
 		taken(t, l, urgent, perWindow)
-		var order []string
-		queued(t, l, idle, "question", &order)
-		queued(t, l, prompt, "dial", &order)
-		queued(t, l, urgent, "hang-up", &order)
-		queued(t, l, prompt, "another dial", &order)
-		queued(t, l, urgent, "another hang-up", &order)
-		if order != nil {
-			t.Fatalf("%q went at once", order)
-		}
-		l.mu.Lock()
-		var waiting []urgency
-		for _, w := range l.queue {
-			waiting = append(waiting, w.urgency)
-		}
-		l.mu.Unlock()
-		if diff := cmp.Diff([]urgency{urgent, urgent, prompt, prompt, idle}, waiting); diff != "" {
-			t.Errorf("queue (-want +got):\n%s", diff)
+		question, dial, hangup := l.join(idle), l.join(prompt), l.join(urgent)
+		secondDial, secondHangup := l.join(prompt), l.join(urgent)
+		if !slices.Equal(l.queue, []*waiter{hangup, secondHangup, dial, secondDial, question}) {
+			t.Errorf("the queue is out of order: %v", l.queue)
 		}
 		time.Sleep(window)
 		synctest.Wait()
-		if len(order) != 5 {
-			t.Errorf("after a window %q went, want all", order)
+		for _, w := range []*waiter{question, dial, hangup, secondDial, secondHangup} {
+			select {
+			case <-w.turn:
+			default:
+				t.Errorf("after a window, one of urgency %d still waits", w.urgency)
+			}
 		}
 	})
 }

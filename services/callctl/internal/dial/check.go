@@ -43,6 +43,9 @@ func (d *Dialer) plan(o *bus.Order, c command.CallDial) (*trunk.Line, event.Call
 	if err != nil {
 		return nil, want, err
 	}
+	if missing := line.Account.Missing(); missing != "" {
+		return nil, want, command.Refuse("trunk_incomplete", "trunk %q cannot make calls yet: %s", line.Name, missing)
+	}
 	if _, ok := d.Lines.Application(o.Org, c.Application); !ok {
 		return nil, want, command.Refuse("unknown_application", "there is no application %q in org %q; `trunkline application list` shows those there are", c.Application, o.Org)
 	}
@@ -70,7 +73,7 @@ func (d *Dialer) callerID(line *trunk.Line, from string) (string, error) {
 	case from == "" && len(numbers) > 0:
 		return numbers[0], nil
 	case from == "" && line.Account.Spec().RequiresCallerID:
-		return "", command.Refuse("missing_caller_id", "trunk %q has no number, and %s needs one to show; set from, or add a number with `trunkline number put`", line.Name, line.Account.Spec().DisplayName)
+		return "", command.Refuse("missing_caller_id", "trunk %q has no number, and %s needs one to show; set from, or add a number with `trunkline number add`", line.Name, line.Account.Spec().DisplayName)
 	case from == "":
 		return "", nil
 	}

@@ -233,7 +233,7 @@ func usable(line *trunk.Line, err error) (*trunk.Line, error) {
 	case errors.Is(err, bus.ErrNotFound):
 		return nil, command.Refuse("unknown_trunk", "%s; `trunkline trunk list` shows those there are", err)
 	case err != nil:
-		return nil, command.Refuse("trunk_unusable", "%s; put it right with `trunkline trunk put`", err)
+		return nil, command.Refuse("trunk_unusable", "%s; put it right with `trunkline trunk add`", err)
 	}
 	return line, nil
 }
