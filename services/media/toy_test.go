@@ -250,10 +250,10 @@ func TestWithoutTheLogNoSocketIsOpened(t *testing.T) {
 	running, waiting := s.answer("c1"), s.open("c2")
 	a.started()
 	s.nats.Stop()
-	for status := 200; status != 503; status, _ = s.get("/readyz") {
+	for status := 200; status != http.StatusServiceUnavailable; status, _ = s.get("/readyz") {
 	}
 	url := s.url("c2")
-	if _, resp, err := websocket.DefaultDialer.Dial(url, handshake(url)); err == nil || resp == nil || resp.StatusCode != 503 {
+	if _, resp, err := websocket.DefaultDialer.Dial(url, handshake(url)); err == nil || resp == nil || resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a socket without a log: %v, response %+v; want status 503", err, resp)
 	}
 	waiting.start(leg)

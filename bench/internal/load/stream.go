@@ -113,7 +113,7 @@ type conn struct {
 }
 
 func open(ctx context.Context, s Stream) (*conn, error) {
-	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, s.URL, s.Header)
+	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, s.URL, s.Header) //nolint:bodyclose // an upgrade leaves none
 	if err != nil {
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)

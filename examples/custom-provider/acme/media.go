@@ -33,8 +33,8 @@ func (c *codec) Decode(msg media.Message, out []media.Event) ([]media.Event, err
 		return append(out, media.Event{Kind: media.EventAudio, Audio: msg.Data}), nil
 	}
 	var m message
-	if err := json.Unmarshal(msg.Data, &m); err != nil {
-		return append(out, media.Event{Kind: media.EventWarning, Reason: "message cannot be read"}), nil
+	if json.Unmarshal(msg.Data, &m) != nil { // one bad message ends no call
+		return append(out, media.Event{Kind: media.EventWarning, Reason: "message cannot be read"}), nil //nolint:nilerr // told in the event
 	}
 	switch m.Type {
 	case "start":

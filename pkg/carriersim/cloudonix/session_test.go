@@ -171,9 +171,17 @@ func TestNobodyIsAsked(t *testing.T) {
 
 func TestApplicationFails(t *testing.T) {
 	t.Parallel()
-	_, g := begin(t, Options{})
+	c, g := begin(t, Options{})
+	c.mu.Lock()
+	c.domain.set(profileUpdates, g.URL+"/update")
+	c.mu.Unlock()
 	g.refuse("/voice", http.StatusServiceUnavailable)
 	call := g.ended(g.ring(carriersim.Person{}))
+	g.saw(call, "webhook record") // after all updates
+	got := g.got("/update")
+	if last := got[len(got)-1]; last.text("status") != "error" || last.text("direction") != "incoming" {
+		t.Errorf("last update %v", last.body)
+	}
 	if call.Status() != "FAILED" || call.Answered() || len(g.got("/voice")) != 1 {
 		t.Errorf("asked %d times:\n%s", len(g.got("/voice")), call)
 	}

@@ -83,7 +83,7 @@ func New(o Options) (*Carrier, error) {
 		Fetch: fetchManners, Status: statusManners, Fragments: true, Headers: http.Header{"Accept": {"*/*"}}, Sign: c.sign,
 		CallsPerSecond: o.CallsPerSecond, DetectAfter: o.DetectAfter, RecordAfter: o.RecordAfter, StayAlone: true,
 		InboundRate: 5500, OutboundRate: 10000, Amount: dollars,
-		Stream: plivoswitch.StreamManners{Account: o.AuthID, Handshake: c.handshake, FirstSequence: 1, Reconnects: 1},
+		Stream: plivoswitch.StreamManners{Account: o.AuthID, Handshake: c.handshake, FirstSequence: 1, Reconnects: 2},
 	}, numbers)
 	c.Exchange = c.sw.Exchange
 	if err := c.sw.Open(c.api()); err != nil {

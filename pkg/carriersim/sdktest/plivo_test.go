@@ -31,8 +31,8 @@ func TestPlivo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.step("inbound", facts{"id": in.ID(), "from": caller, "to": ours, "status": "ringing", "direction": "inbound"})
-	saw(t, in, "webhook inbound", "answered", "says Welcome.", "stream failed", "ended completed")
 	s.step("inbound over", facts{"id": in.ID(), "status": "completed", "source": "Answer XML"})
+	saw(t, in, "webhook inbound", "answered", "says Welcome.", "stream failed", "ended completed")
 
 	out := dialled(t, c, callee)
 	s.step("dialled", facts{"id": out.ID(), "message": "call fired"})
@@ -43,8 +43,8 @@ func TestPlivo(t *testing.T) {
 	s.step("redirected", facts{"id": out.ID(), "status": "in-progress", "event": "Redirect"})
 	s.step("hung up", facts{"done": true})
 	s.step("hang-up callback", facts{"id": out.ID(), "status": "completed", "source": "API Request"})
-	saw(t, out, "initiated", "ringing", "answered", "webhook answer", "digits 12#", "redirected", "ended completed")
 	s.step("over", facts{"id": out.ID(), "direction": "outbound", "cause": "Normal Hangup", "amount": "0.01000"})
+	saw(t, out, "initiated", "ringing", "answered", "webhook answer", "digits 12#", "redirected", "ended completed")
 
 	s.step("unknown call", facts{"status": 404})
 	s.step("hang-up of a call that is over", facts{"status": 404})

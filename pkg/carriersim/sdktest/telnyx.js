@@ -7,6 +7,9 @@ const { account, tell, refused, Webhooks } = require('./story');
 const baseURL = `${account.api}/v2`;
 const client = new Telnyx({ apiKey: account.apiKey, publicKey: account.publicKey, baseURL });
 
+// What Telnyx gives back with each event of a leg.
+const state = Buffer.from('ours').toString('base64');
+
 main();
 
 async function main() {
@@ -66,9 +69,9 @@ async function inbound(hooks) {
   const call = await event(hooks, '/inbound call.initiated');
   const { call_control_id: id } = call;
   tell('inbound', { id, from: call.from, to: call.to, state: call.state, direction: call.direction });
-  await client.calls.actions.answer(id, { client_state: Buffer.from('ours').toString('base64'), command_id: 'answer' });
+  await client.calls.actions.answer(id, { client_state: state, command_id: 'answer' });
   const answered = await event(hooks, '/inbound call.answered');
-  tell('inbound answered', { id: answered.call_control_id, state: Buffer.from(answered.client_state, 'base64').toString() });
+  tell('inbound answered', { id: answered.call_control_id, ours: answered.client_state === state });
   await client.calls.actions.hangup(id, {});
   const over = await event(hooks, '/inbound call.hangup');
   tell('inbound over', { id: over.call_control_id, cause: over.hangup_cause });
@@ -77,14 +80,14 @@ async function inbound(hooks) {
 async function outbound(hooks, connection) {
   const { data: call } = await client.calls.dial({
     connection_id: connection, from: account.number, to: account.callee, webhook_url: hooks.url('/events'), timeout_secs: 20,
-    client_state: Buffer.from('ours').toString('base64'), command_id: 'dial',
+    client_state: state, command_id: 'dial',
   });
   const { call_control_id: id } = call;
   tell('dialled', { id, alive: call.is_alive });
   const initiated = await event(hooks, '/events call.initiated');
   tell('initiated', { id: initiated.call_control_id, leg: initiated.call_leg_id === call.call_leg_id, direction: initiated.direction });
   const answered = await event(hooks, '/events call.answered');
-  tell('answered', { id: answered.call_control_id, state: Buffer.from(answered.client_state, 'base64').toString() });
+  tell('answered', { id: answered.call_control_id, ours: answered.client_state === state });
 
   const { data: live } = await client.calls.retrieveStatus(id);
   tell('status', { id: live.call_control_id, alive: live.is_alive });

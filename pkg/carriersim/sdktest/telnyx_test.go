@@ -32,19 +32,19 @@ func TestTelnyx(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.step("inbound", facts{"id": in.ID(), "from": caller, "to": ours, "state": "parked", "direction": "incoming"})
-	s.step("inbound answered", facts{"id": in.ID(), "state": "ours"})
-	saw(t, in, "answered", "hung up by api", "ended normal_clearing")
+	s.step("inbound answered", facts{"id": in.ID(), "ours": true})
 	s.step("inbound over", facts{"id": in.ID(), "cause": "normal_clearing"})
+	saw(t, in, "answered", "hung up by api", "ended normal_clearing")
 
 	out := dialled(t, c, callee)
 	s.step("dialled", facts{"id": out.ID(), "alive": false})
 	s.step("initiated", facts{"id": out.ID(), "leg": true, "direction": "outgoing"})
-	s.step("answered", facts{"id": out.ID(), "state": "ours"})
+	s.step("answered", facts{"id": out.ID(), "ours": true})
 	s.step("status", facts{"id": out.ID(), "alive": true})
 	s.step("listed", facts{"ids": []string{out.ID()}})
 	s.step("transferred", facts{"legs": 2, "to": []string{callee, third}})
-	saw(t, out, "initiated", "answered", "digits 12#", "bridged", "hung up by api", "ended normal_clearing")
 	s.step("over", facts{"cause": "normal_clearing", "source": "caller", "alive": false, "ended": "string"})
+	saw(t, out, "initiated", "answered", "digits 12#", "bridged", "hung up by api", "ended normal_clearing")
 	saw(t, dialled(t, c, third), "answered", "bridged", "ended normal_clearing")
 
 	s.step("unknown call", facts{"type": "NotFoundError", "status": 404, "code": "10005"})

@@ -30,6 +30,11 @@ function accepts({ url, headers, body }) {
   return twilio.validateRequest(account.token, headers['x-twilio-signature'], url, formOf({ body }));
 }
 
+// isBilled reports whether a duration is text, in seconds, of an answered call: it is rounded up.
+function isBilled(duration) {
+  return typeof duration === 'string' && /^[1-9]\d*$/.test(duration);
+}
+
 async function numbers(hooks) {
   const all = await client.incomingPhoneNumbers.list({ pageSize: 1 });
   tell('numbers', { numbers: all.map((number) => number.phoneNumber) });
@@ -55,7 +60,7 @@ async function inbound(hooks) {
   tell('inbound', { id: call.CallSid, from: call.From, to: call.To, status: call.CallStatus, direction: call.Direction });
   await hooks.next('/media');
   const over = await hooks.next('/over');
-  tell('inbound over', { id: over.CallSid, status: over.CallStatus, duration: over.CallDuration });
+  tell('inbound over', { id: over.CallSid, status: over.CallStatus, timed: isBilled(over.CallDuration) });
 }
 
 async function outbound(hooks) {
@@ -94,7 +99,7 @@ async function outbound(hooks) {
   tell('callbacks', { told });
   const over = await call.fetch();
   tell('over', {
-    status: over.status, duration: over.duration, price: over.price, unit: over.priceUnit, ended: over.endTime instanceof Date,
+    status: over.status, timed: isBilled(over.duration), price: over.price, unit: over.priceUnit, ended: over.endTime instanceof Date,
   });
 }
 

@@ -3,8 +3,6 @@
 package sdktest
 
 import (
-	"math"
-	"strconv"
 	"testing"
 	"time"
 
@@ -35,8 +33,8 @@ func TestTwilio(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.step("inbound", facts{"id": in.ID(), "from": caller, "to": ours, "status": "ringing", "direction": "inbound"})
+	s.step("inbound over", facts{"id": in.ID(), "status": "completed", "timed": true})
 	saw(t, in, "webhook inbound", "answered", "says Welcome.", "stream failed", "hung up by markup", "ended completed")
-	s.step("inbound over", facts{"id": in.ID(), "status": "completed", "duration": billed(in)})
 
 	out := dialled(t, c, callee)
 	s.step("dialled", facts{"id": out.ID(), "status": "queued", "direction": "outbound-api", "from": ours, "to": callee})
@@ -45,8 +43,8 @@ func TestTwilio(t *testing.T) {
 	s.step("listed", facts{"ids": []string{out.ID()}})
 	s.step("redirected", facts{"id": out.ID(), "status": "in-progress"})
 	s.step("callbacks", facts{"told": []string{"0 initiated", "1 ringing", "2 in-progress", "3 completed"}})
+	s.step("over", facts{"status": "completed", "timed": true, "price": "-0.01400", "unit": "USD", "ended": true})
 	saw(t, out, "initiated", "ringing", "answered", "webhook answer", "webhook action", "hung up by api", "ended completed")
-	s.step("over", facts{"status": "completed", "duration": billed(out), "price": "-0.01400", "unit": "USD", "ended": true})
 
 	s.step("unknown call", facts{"type": "RestException", "status": 404, "code": 20404})
 	s.step("hang-up of a call that is over", facts{"type": "RestException", "status": 404, "code": 20404})
@@ -59,6 +57,3 @@ func TestTwilio(t *testing.T) {
 		t.Errorf("%d calls, want 2", n)
 	}
 }
-
-// billed is a call's duration as Twilio has it.
-func billed(c *carriersim.Call) string { return strconv.Itoa(int(math.Ceil(c.Duration().Seconds()))) }

@@ -126,7 +126,7 @@ async function outbound(hooks) {
   }
   tell('callbacks', { told });
   const over = await vonage.voice.getCall(uuid);
-  tell('over', { status: over.status, duration: over.duration, rate: over.rate });
+  tell('over', { status: over.status, timed: typeof over.duration === 'string' && /^\d+$/.test(over.duration), rate: over.rate });
   return uuid;
 }
 

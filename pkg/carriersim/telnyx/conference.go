@@ -276,7 +276,7 @@ func (c *Carrier) endConference(f *conference, by *session, reason string, hangU
 	}
 }
 
-// conferenceRequests are the fields of all actions together.
+// actionRequest has the fields of all actions together.
 type actionRequest struct {
 	common
 	CallControlID  string   `json:"call_control_id"`

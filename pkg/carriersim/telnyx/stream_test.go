@@ -159,6 +159,7 @@ func TestStreamMessages(t *testing.T) {
 	if !<-early {
 		t.Error("the socket was opened after the answer")
 	}
+	checkMessages(t, messages, c)
 	first, start := messages[0], messages[1]
 	if first.Event != "connected" || first.Version != "1.0.0" || first.Connected["x-telnyx-streaming-auth-token"] != "tk_7f3a" || g.opened[0].Get("X-Telnyx-Streaming-Auth-Token") != "tk_7f3a" {
 		t.Errorf("first message %+v, handshake %v", first, g.opened[0])
@@ -171,21 +172,6 @@ func TestStreamMessages(t *testing.T) {
 	if diff := cmp.Diff(want, start.Start); diff != "" || start.Sequence != "1" || start.Stream == "" {
 		t.Errorf("start %s (-want +got):\n%s", start.Sequence, diff)
 	}
-	media := messages[2].Media
-	if media.Track != "inbound" || media.Chunk != "1" || media.Timestamp != "20" || len(media.Payload) != 216 {
-		t.Errorf("media %+v", media)
-	}
-	var digits string
-	for i, m := range messages[1:] {
-		digits += m.DTMF.Digit
-		if m.Sequence != fmt.Sprint(i+1) || m.Stream != start.Stream {
-			t.Errorf("message %d: %+v", i, m)
-		}
-	}
-	last := messages[len(messages)-1]
-	if digits != "1#" || last.Event != "stop" || last.Stop["call_control_id"] != c.ID() {
-		t.Errorf("digits %q, last %+v", digits, last)
-	}
 	if keys := g.await("call.dtmf.received", 2); keys[0].payload["digit"] != "1" || keys[1].payload["digit"] != "#" {
 		t.Errorf("keys %v", keys)
 	}
@@ -196,6 +182,26 @@ func TestStreamMessages(t *testing.T) {
 	}
 	if p := g.await("streaming.started", 1)[0].payload; len(p) != 2 || p["stream_url"] != g.mediaURL() {
 		t.Errorf("streaming.started %v", p)
+	}
+}
+
+// checkMessages looks at what comes after the start.
+func checkMessages(t *testing.T, messages []message, c *carriersim.Call) {
+	t.Helper()
+	media := messages[2].Media
+	if media.Track != "inbound" || media.Chunk != "1" || media.Timestamp != "20" || len(media.Payload) != 216 {
+		t.Errorf("media %+v", media)
+	}
+	var digits string
+	for i, m := range messages[1:] {
+		digits += m.DTMF.Digit
+		if m.Sequence != fmt.Sprint(i+1) || m.Stream != messages[1].Stream {
+			t.Errorf("message %d: %+v", i, m)
+		}
+	}
+	last := messages[len(messages)-1]
+	if digits != "1#" || last.Event != "stop" || last.Stop["call_control_id"] != c.ID() {
+		t.Errorf("digits %q, last %+v", digits, last)
 	}
 }
 

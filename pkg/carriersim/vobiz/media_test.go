@@ -171,7 +171,7 @@ func TestReconnect(t *testing.T) {
 	c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.On("/voice", g.Stream(`maxRetries="1" statusCallbackUrl="`+g.URL+`/stream"`)+"<Speak>lost</Speak>")
 	call := g.Ended(g.RingUp(carriersim.Person{}))
-	first, second := (<-starts).Start, (<-starts).Start
+	first, second := gatewaytest.Take(t, starts).Start, gatewaytest.Take(t, starts).Start
 	if first.StreamID == second.StreamID || first.CallID != call.ID() || second.CallID != call.ID() || !call.Saw("says lost") {
 		t.Errorf("streams %v and %v:\n%s", first, second, call)
 	}

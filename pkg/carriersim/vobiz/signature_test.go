@@ -9,6 +9,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
 )
 
 // TestSignatures holds the signed texts against published signatures.
@@ -70,7 +71,7 @@ func TestUnsigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Ended(g.RingUp(carriersim.Person{}))
-	header := <-seen
+	header := gatewaytest.Take(t, seen)
 	if want, _ := c.account.Sign(g.URL + "/guarded." + header.Get(headerV3Nonce)); header.Get(headerV3) != want {
 		t.Errorf("signature %s, want %s", header.Get(headerV3), want)
 	}

@@ -299,7 +299,8 @@ func TestTransferToASocket(t *testing.T) {
 	old := g.await("/event", "to", g.fill("WS/media")).doc
 	fresh := g.await("/event", "to", g.fill("WS/media2")).doc
 	transfer := g.await("/event", "conversation_uuid_from", old["conversation_uuid"]).doc
-	if transfer["conversation_uuid_to"] != fresh["conversation_uuid"] || transfer["uuid"] != call.ID() || transfer["status"] != nil {
+	if transfer["conversation_uuid_to"] != fresh["conversation_uuid"] || transfer["uuid"] != call.ID() || transfer["status"] != nil ||
+		old["conversation_uuid"] == fresh["conversation_uuid"] {
 		t.Errorf("transfer %v", transfer)
 	}
 	if !call.EndedAt().IsZero() {

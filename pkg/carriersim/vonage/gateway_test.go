@@ -135,8 +135,8 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, ncco)
 }
 
-// signed checks a token with another implementation than the carrier's: of the
-// signature with the carrier's mac, of the rest with its own.
+// signed checks a token as a gateway must: the signature by the same MAC, the
+// claims and the hash of the body by itself.
 func (g *gateway) signed(header string, body []byte) bool {
 	token, ok := strings.CutPrefix(header, "Bearer ")
 	parts := strings.Split(token, ".")

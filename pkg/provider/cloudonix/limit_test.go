@@ -46,9 +46,11 @@ func TestHangupsOvertakeDialsAndDialsQuestions(t *testing.T) {
 		taken(t, l, urgent, perWindow)
 		question, dial, hangup := l.join(idle), l.join(prompt), l.join(urgent)
 		secondDial, secondHangup := l.join(prompt), l.join(urgent)
+		l.mu.Lock()
 		if !slices.Equal(l.queue, []*waiter{hangup, secondHangup, dial, secondDial, question}) {
 			t.Errorf("the queue is out of order: %v", l.queue)
 		}
+		l.mu.Unlock()
 		time.Sleep(window)
 		synctest.Wait()
 		for _, w := range []*waiter{question, dial, hangup, secondDial, secondHangup} {
@@ -105,6 +107,8 @@ func TestPatienceLeavesTimeForTheReply(t *testing.T) {
 		if waited := time.Since(start); waited != 8*time.Second-replyIn {
 			t.Errorf("gave up after %s", waited)
 		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if len(l.queue) != 0 {
 			t.Error("who gave up is still in the queue")
 		}

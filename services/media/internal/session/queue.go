@@ -196,7 +196,7 @@ func (q *queue) done() {
 }
 
 // queued is how much speech waits, and whether anything does.
-func (q *queue) queued() (speech time.Duration, any bool) {
+func (q *queue) queued() (speech time.Duration, waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.format.Duration(q.speech.len()), q.items.len() > 0

@@ -26,7 +26,7 @@ func Dial(ctx context.Context, to Target, limits Limits) (*Conn, error) {
 	if to.Protocol != "" {
 		d.Subprotocols = []string{to.Protocol}
 	}
-	inner, resp, err := d.DialContext(ctx, to.URL, to.Header)
+	inner, resp, err := d.DialContext(ctx, to.URL, to.Header) //nolint:bodyclose // of a handshake's answer there is nothing to close
 	if resp != nil && errors.Is(err, websocket.ErrBadHandshake) {
 		return nil, fmt.Errorf("dial: %w: status %d", err, resp.StatusCode)
 	}

@@ -22,7 +22,7 @@ func pair(t *testing.T) (*Conn, *websocket.Conn) {
 	ours, theirs := net.Pipe()
 	peers := make(chan *websocket.Conn, 1)
 	go func() {
-		peer, _, err := websocket.NewClient(theirs, &url.URL{Scheme: "ws", Host: "node"}, nil, 0, 0)
+		peer, _, err := websocket.NewClient(theirs, &url.URL{Scheme: "ws", Host: "node"}, nil, 0, 0) //nolint:staticcheck // the one way to a client over a pipe
 		if err != nil {
 			t.Error(err)
 		}

@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,19 @@ func (r *Records) putNumber(ctx context.Context, q NumberRequest) (any, error) {
 		return q.Number, err
 	}
 	// The carrier is told last: its next call must find the record.
-	return q.Number, r.point(ctx, t, known, q.Address)
+	if err := r.point(ctx, t, known, q.Address); err != nil {
+		return nil, kept(q.Address, err)
+	}
+	return q.Number, nil
+}
+
+// kept says, beside why the carrier was not told, that the number is kept.
+func kept(address string, err error) error {
+	var refused *command.Error
+	if errors.As(err, &refused) {
+		return command.Refuse(refused.Code, "number %s is kept, but the carrier was not pointed here: %s", address, refused.Message)
+	}
+	return err
 }
 
 // point has the carrier deliver calls to a number here, after it has made what

@@ -117,7 +117,7 @@ func authorization(t *testing.T, g *Gateway) {
 		t.Fatal(err)
 	}
 	g.Ended(g.RingUp(carriersim.Person{}))
-	if first, second := <-seen, <-seen; first != ":" || second != "gw:secret" {
+	if first, second := Take(t, seen), Take(t, seen); first != ":" || second != "gw:secret" {
 		t.Errorf("authorized as %q, then %q", first, second)
 	}
 }

@@ -192,13 +192,8 @@ func stages(t *testing.T, g *Gateway) {
 	})
 	g.REST(http.MethodPost, "/Call/", g.Order(nil))
 	for _, want := range []string{"read", "acted", "replied"} {
-		select {
-		case got := <-seen:
-			if got != want {
-				t.Errorf("stage %s, want %s", got, want)
-			}
-		case <-time.After(Patience):
-			t.Fatalf("no stage %s", want)
+		if got := Take(t, seen); got != want {
+			t.Errorf("stage %s, want %s", got, want)
 		}
 	}
 }

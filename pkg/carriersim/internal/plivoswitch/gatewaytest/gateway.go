@@ -334,6 +334,17 @@ func (g *Gateway) Stream(attrs string) string {
 	return fmt.Sprintf(`<Stream bidirectional="true" keepCallAlive="true" %s>%s</Stream>`, attrs, g.MediaURL())
 }
 
+// Take waits for something that a handler has seen.
+func Take[T any](t testing.TB, seen <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-seen:
+	case <-time.After(Patience):
+		t.Fatal("it never came")
+	}
+	return v
+}
+
 // Want compares fields of a form.
 func Want(t testing.TB, form url.Values, want map[string]string) {
 	t.Helper()

@@ -180,7 +180,7 @@ func endsWithTheCall(t *testing.T, g *Gateway) {
 	}
 	g.On("/voice", g.Stream(""))
 	g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 100 * time.Millisecond}, carriersim.Hangup{}}}))
-	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+	if err := Take(t, closed); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
 		t.Errorf("socket ended with %v", err)
 	}
 }
@@ -284,7 +284,7 @@ func cut(t *testing.T, g *Gateway) {
 	struck := g.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`)+`<Speak>the line broke</Speak>`)
 	c := g.Ended(g.RingUp(carriersim.Person{}))
-	if err := <-lost; websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
+	if err := Take(t, lost); websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 		t.Errorf("socket ended in good order: %v", err)
 	}
 	if struck.Count() != 1 || !c.Saw("socket cut") || !c.Saw("says the line broke") {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -66,57 +65,20 @@ func (b *Bus) Tail(ctx context.Context, span Span, caughtUp func(), each func(*e
 			return err
 		}
 		if pending > 0 {
-			if pending--; pending == 0 {
+			pending--
+			// Some may have expired before they were read.
+			if meta, err := msg.Metadata(); pending == 0 || err == nil && meta.NumPending == 0 {
+				pending = 0
 				caughtUp()
 			}
 		}
 	}
 }
 
-// Follow hands every new fact that matches the filters to one of all readers
-// that share the durable name, until ctx ends. A fact whose handling fails is
-// given out again.
-func (b *Bus) Follow(ctx context.Context, durable string, filters []string, parallel int, take func(context.Context, *event.Event) error) error {
-	consumer, err := b.js.CreateOrUpdateConsumer(ctx, subject.StreamEvents, jetstream.ConsumerConfig{
-		Durable: durable, FilterSubjects: filters, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 30 * time.Second,
-		MaxAckPending: parallel, MaxDeliver: -1,
-	})
-	if err != nil {
-		return fmt.Errorf("follow %s: %w", durable, err)
-	}
-	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		e := new(event.Event)
-		err := json.Unmarshal(msg.Data(), e)
-		if err == nil {
-			err = take(ctx, e)
-		}
-		if err == nil {
-			err = msg.Ack()
-		} else {
-			b.log.WithError(err).WithField("subject", msg.Subject()).Warn("fact is handled again")
-			err = msg.NakWithDelay(time.Second)
-		}
-		if err != nil {
-			b.log.WithError(err).WithField("subject", msg.Subject()).Warn("fact is not settled")
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("follow %s: %w", durable, err)
-	}
-	select {
-	case <-ctx.Done():
-	case <-consuming.Closed():
-		return ended(ctx, "follow "+durable, errEnded)
-	}
-	consuming.Drain()
-	<-consuming.Closed()
-	return nil
-}
-
 // ended tells an end that was asked for, which is no error, from one that was not.
 func ended(ctx context.Context, what string, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return nil
 }
