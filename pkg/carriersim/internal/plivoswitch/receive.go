@@ -73,7 +73,6 @@ func (st *stream) clear() {
 		st.cleared()
 		return
 	}
-	st.playout.Clear()
 	st.s.c.Go(func(context.Context) {
 		if carriersim.Sleep(st.s.Context(), after) == nil {
 			st.cleared()
