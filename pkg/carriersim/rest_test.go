@@ -16,9 +16,8 @@ import (
 // switchboard is a REST API that counts what it did.
 type switchboard struct {
 	*Exchange
-	mu     sync.Mutex
-	acted  int
-	stages []Stage
+	mu    sync.Mutex
+	acted int
 }
 
 func newSwitchboard(t testing.TB) *switchboard {

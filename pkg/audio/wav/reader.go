@@ -196,7 +196,7 @@ func Decode(source io.Reader) (pcm []int16, rate int, err error) {
 		n, err := r.Read(block)
 		pcm = append(pcm, block[:n]...)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return pcm, r.rate, nil
 		case err != nil:
 			return nil, 0, err

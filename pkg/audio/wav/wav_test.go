@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -97,7 +98,7 @@ type memory struct {
 }
 
 func (m *memory) Write(p []byte) (int, error) {
-	m.data = append(m.data[:m.at], append(p, m.data[min(int(m.at)+len(p), len(m.data)):]...)...)
+	m.data = slices.Concat(m.data[:m.at], p, m.data[min(int(m.at)+len(p), len(m.data)):])
 	m.at += int64(len(p))
 	return len(p), nil
 }
@@ -273,7 +274,7 @@ func TestReaderStreams(t *testing.T) {
 	frame := make([]int16, 160)
 	for {
 		n, err := r.Read(frame)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

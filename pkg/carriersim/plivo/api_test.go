@@ -91,7 +91,7 @@ func TestDialIsRefused(t *testing.T) {
 	}
 	req := g.Request(http.MethodPost, g.Account+"/Call/", g.Order(nil))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != 400 {
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("form: %v %v", resp, err)
 	}
 	if n := len(c.Calls()); n != 0 {

@@ -20,8 +20,8 @@ func TestPlivo(t *testing.T) {
 	defer c.Close()
 	c.Expect(callee, carriersim.Person{})
 	config := c.Config()
-	s := begin(t, "plivo.js", facts{
-		"api": c.APIURL(), "id": config["auth_id"], "token": config["auth_token"], "number": ours, "callee": callee,
+	s := begin(t, c, "plivo.js", facts{
+		"id": config["auth_id"], "token": config["auth_token"], "number": ours, "callee": callee,
 	})
 
 	s.step("numbers", facts{"count": 2, "numbers": []string{other, ours}})

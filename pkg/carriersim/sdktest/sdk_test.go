@@ -25,22 +25,25 @@ type facts map[string]any
 
 // story is a program in Node that runs.
 type story struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines *bufio.Scanner
-	noise bytes.Buffer // what it prints otherwise
+	t       *testing.T
+	carrier carriersim.Carrier
+	cmd     *exec.Cmd
+	lines   *bufio.Scanner
+	noise   bytes.Buffer // what it prints otherwise
 }
 
-// begin runs a program with what it has to know of an account. Of our
-// environment it sees the PATH only: a proxy, say, is none of its business.
-func begin(t *testing.T, program string, account facts) *story {
+// begin runs a program with the address of a carrier's API and what it has to
+// know of the account. Of our environment it sees the PATH only: a proxy, say,
+// is none of its business.
+func begin(t *testing.T, c carriersim.Carrier, program string, account facts) *story {
 	t.Helper()
+	account["api"] = c.APIURL()
 	doc, err := json.Marshal(account)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)
-	s := &story{t: t, cmd: exec.CommandContext(ctx, "node", program, string(doc))}
+	s := &story{t: t, carrier: c, cmd: exec.CommandContext(ctx, "node", program, string(doc))}
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	s.cmd.Stdout, s.cmd.Stderr = &s.noise, &s.noise
 	out, in, err := os.Pipe()
@@ -66,11 +69,11 @@ func begin(t *testing.T, program string, account facts) *story {
 func (s *story) step(name string, want facts) {
 	s.t.Helper()
 	if !s.lines.Scan() {
-		s.t.Fatalf("the program ended before %q: %v\n%s", name, s.cmd.Wait(), &s.noise)
+		s.t.Fatalf("the program ended before %q: %v\n%s%v", name, s.cmd.Wait(), &s.noise, s.carrier.Calls())
 	}
 	told := s.decode(s.lines.Bytes())
 	if told["step"] != name {
-		s.t.Fatalf("the program told %v, want %q", told, name)
+		s.t.Fatalf("the program told %v, want %q\n%v", told, name, s.carrier.Calls())
 	}
 	delete(told, "step")
 	doc, err := json.Marshal(want)

@@ -20,8 +20,8 @@ func TestTelnyx(t *testing.T) {
 	c.Expect(callee, carriersim.Person{})
 	c.Expect(third, carriersim.Person{})
 	config := c.Config()
-	s := begin(t, "telnyx.js", facts{
-		"api": c.APIURL(), "apiKey": config["api_key"], "publicKey": config["webhook_public_key"],
+	s := begin(t, c, "telnyx.js", facts{
+		"apiKey": config["api_key"], "publicKey": config["webhook_public_key"],
 		"profile": config["outbound_voice_profile_id"], "number": ours, "callee": callee, "other": third,
 	})
 

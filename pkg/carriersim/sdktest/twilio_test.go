@@ -21,8 +21,8 @@ func TestTwilio(t *testing.T) {
 	}
 	defer c.Close()
 	c.Expect(callee, carriersim.Person{})
-	s := begin(t, "twilio.js", facts{
-		"api": c.APIURL(), "sid": c.AccountSID(), "token": c.AuthToken(), "keySID": "SK0123", "keySecret": "secret",
+	s := begin(t, c, "twilio.js", facts{
+		"sid": c.AccountSID(), "token": c.AuthToken(), "keySID": "SK0123", "keySecret": "secret",
 		"number": ours, "callee": callee,
 	})
 

@@ -19,8 +19,8 @@ func TestVonage(t *testing.T) {
 	defer c.Close()
 	c.Expect(callee, carriersim.Person{})
 	config := c.Config()
-	s := begin(t, "vonage.js", facts{
-		"api": c.APIURL(), "applicationId": config["application_id"], "privateKey": config["private_key"],
+	s := begin(t, c, "vonage.js", facts{
+		"applicationId": config["application_id"], "privateKey": config["private_key"],
 		"apiKey": config["api_key"], "apiSecret": config["api_secret"], "signatureSecret": config["signature_secret"],
 		"number": ours, "callee": callee,
 	})

@@ -41,13 +41,6 @@ func (c *Carrier) number(e164 string) *number {
 	return c.numbers[i]
 }
 
-// owns reports whether a number is the account's.
-func (c *Carrier) owns(e164 string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.number(e164) != nil
-}
-
 // listNumbers filters by a part of the digits. Anything else in the filter, such
 // as a plus, finds nothing.
 func (c *Carrier) listNumbers(r *http.Request) (any, error) {

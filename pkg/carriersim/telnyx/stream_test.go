@@ -243,7 +243,7 @@ func TestMarksAndClear(t *testing.T) {
 		readEvent(t, ws, "mark")
 		writeAudio(t, ws, ulaw, beep)
 		write(t, ws, `{"event":"mark","mark":{"name":"one"}}`)
-		m = readEvent(t, ws, "mark")
+		readEvent(t, ws, "mark")
 		writeAudio(t, ws, ulaw, long)
 		write(t, ws, `{"event":"mark","mark":{"name":"two"}}`)
 		write(t, ws, `{"event":"mark","mark":{"name":"three"}}`)

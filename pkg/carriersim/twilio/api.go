@@ -3,6 +3,7 @@ package twilio
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -120,8 +121,8 @@ func (c *Carrier) authenticated(e endpoint) http.Handler {
 		}
 		status, value, err := e(r)
 		if err != nil {
-			refused, ok := err.(*apiError)
-			if !ok {
+			var refused *apiError
+			if !errors.As(err, &refused) {
 				refused = &apiError{http.StatusInternalServerError, codeServer, err.Error()}
 			}
 			refuse(w, refused.status, refused.code, refused.message)

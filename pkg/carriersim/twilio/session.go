@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strconv"
 	"sync"
@@ -281,9 +280,6 @@ func (s *session) setStatus(status string) {
 	defer s.mu.Unlock()
 	s.updated = time.Now()
 }
-
-// errRedirected is why a document stopped: the gateway sent another one.
-var errRedirected = errors.New("redirected over REST")
 
 // redirect makes the call run something else. It fails when the call is not in
 // progress.

@@ -31,7 +31,7 @@ func TestAuthentication(t *testing.T) {
 	req := g.Request(http.MethodGet, "/api/v1/auth/me", nil)
 	req.Header.Set("X-Auth-Token", "other")
 	req.SetBasicAuth("MA_TRNK0001", "token")
-	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != 401 {
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("wrong token: %v %v", resp, err)
 	}
 }

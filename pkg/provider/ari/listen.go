@@ -117,7 +117,7 @@ func (d *driver) dial(ctx context.Context) (*websocket.Conn, error) {
 		return nil, err
 	}
 	address := socketURL(d.base) + "/ari/events?" + url.Values{"app": {d.app}, "subscribeAll": {"false"}}.Encode()
-	conn, resp, err := dialer.DialContext(ctx, address, header)
+	conn, resp, err := dialer.DialContext(ctx, address, header) //nolint:bodyclose // of a handshake's answer there is nothing to close
 	if err == nil {
 		conn.SetReadLimit(maxEvent)
 		return conn, nil

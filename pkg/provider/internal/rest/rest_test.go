@@ -113,7 +113,7 @@ func TestKinds(t *testing.T) {
 		"410":        {status(410), provider.KindNotFound, provider.KindNotFound},
 		"429":        {status(429), provider.KindRateLimited, provider.KindRateLimited},
 		"error cut":  {raw("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\n{"), provider.KindRateLimited, provider.KindRateLimited},
-		"sends away": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", 307) }, provider.KindInvalid, provider.KindInvalid},
+		"sends away": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusTemporaryRedirect) }, provider.KindInvalid, provider.KindInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int64
