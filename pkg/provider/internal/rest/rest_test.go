@@ -98,22 +98,24 @@ func TestKinds(t *testing.T) {
 		"endless": {func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "{"+strings.Repeat(" ", MaxReply-1)+"}")
 		}, provider.KindUncertain, provider.KindUnavailable},
-		"500":        {status(500), provider.KindUncertain, provider.KindUnavailable},
-		"502":        {status(502), provider.KindUncertain, provider.KindUnavailable},
-		"503":        {status(503), provider.KindUncertain, provider.KindUnavailable},
-		"504":        {status(504), provider.KindUncertain, provider.KindUnavailable},
-		"408":        {status(408), provider.KindUncertain, provider.KindUnavailable},
-		"400":        {status(400), provider.KindInvalid, provider.KindInvalid},
-		"422":        {status(422), provider.KindInvalid, provider.KindInvalid},
-		"401":        {status(401), provider.KindUnauthenticated, provider.KindUnauthenticated},
-		"402":        {status(402), provider.KindRejected, provider.KindRejected},
-		"403":        {status(403), provider.KindForbidden, provider.KindForbidden},
-		"404":        {status(404), provider.KindNotFound, provider.KindNotFound},
-		"409":        {status(409), provider.KindConflict, provider.KindConflict},
-		"410":        {status(410), provider.KindNotFound, provider.KindNotFound},
-		"429":        {status(429), provider.KindRateLimited, provider.KindRateLimited},
-		"error cut":  {raw("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\n{"), provider.KindRateLimited, provider.KindRateLimited},
-		"sends away": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusTemporaryRedirect) }, provider.KindInvalid, provider.KindInvalid},
+		"500":       {status(500), provider.KindUncertain, provider.KindUnavailable},
+		"502":       {status(502), provider.KindUncertain, provider.KindUnavailable},
+		"503":       {status(503), provider.KindUncertain, provider.KindUnavailable},
+		"504":       {status(504), provider.KindUncertain, provider.KindUnavailable},
+		"408":       {status(408), provider.KindUncertain, provider.KindUnavailable},
+		"400":       {status(400), provider.KindInvalid, provider.KindInvalid},
+		"422":       {status(422), provider.KindInvalid, provider.KindInvalid},
+		"401":       {status(401), provider.KindUnauthenticated, provider.KindUnauthenticated},
+		"402":       {status(402), provider.KindRejected, provider.KindRejected},
+		"403":       {status(403), provider.KindForbidden, provider.KindForbidden},
+		"404":       {status(404), provider.KindNotFound, provider.KindNotFound},
+		"409":       {status(409), provider.KindConflict, provider.KindConflict},
+		"410":       {status(410), provider.KindNotFound, provider.KindNotFound},
+		"429":       {status(429), provider.KindRateLimited, provider.KindRateLimited},
+		"error cut": {raw("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\n{"), provider.KindRateLimited, provider.KindRateLimited},
+		"sends away": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/again", http.StatusTemporaryRedirect)
+		}, provider.KindInvalid, provider.KindInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int64
