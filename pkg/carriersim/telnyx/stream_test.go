@@ -238,19 +238,19 @@ func TestMarksAndClear(t *testing.T) {
 	beep := tone.Sine(700, 8000, 300*time.Millisecond, -12)
 	long := tone.Sine(700, 8000, 10*time.Second, -12)
 	g.media = func(ws *websocket.Conn) {
-		m := readEvent(t, ws, "start")
+		readEvent(t, ws, "start")
 		write(t, ws, `{"event":"mark","mark":{"name":"now"}}`)
 		readEvent(t, ws, "mark")
 		writeAudio(t, ws, ulaw, beep)
 		write(t, ws, `{"event":"mark","mark":{"name":"one"}}`)
-		readEvent(t, ws, "mark")
+		one := readEvent(t, ws, "mark")
 		writeAudio(t, ws, ulaw, long)
 		write(t, ws, `{"event":"mark","mark":{"name":"two"}}`)
 		write(t, ws, `{"event":"mark","mark":{"name":"three"}}`)
 		write(t, ws, `{"event":"clear"}`)
 		two, three := readEvent(t, ws, "mark"), readEvent(t, ws, "mark")
-		if m.Mark.Name != "one" || two.Mark.Name != "two" || three.Mark.Name != "three" {
-			t.Errorf("marks %v %v %v", m.Mark, two.Mark, three.Mark)
+		if one.Mark.Name != "one" || two.Mark.Name != "two" || three.Mark.Name != "three" {
+			t.Errorf("marks %v %v %v", one.Mark, two.Mark, three.Mark)
 		}
 	}
 	g.answers()
