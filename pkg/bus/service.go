@@ -88,10 +88,10 @@ func (b *Bus) answer(ctx context.Context, e Endpoint, req micro.Request) {
 	case err == nil:
 		err = b.respond(req, result)
 	case errors.As(err, &refused):
-		err = req.Error(refused.Code, oneLine(refused.Message), nil)
+		err = b.refuse(req, refused.Code, refused.Message)
 	default:
 		b.log.WithError(err).WithField("subject", req.Subject()).Error("request failed")
-		err = req.Error("internal", "the service could not do it; its log tells why", nil)
+		err = b.refuse(req, "internal", "the service could not do it; its log tells why")
 	}
 	if err != nil {
 		b.log.WithError(err).WithField("subject", req.Subject()).Warn("answer is lost")
@@ -104,9 +104,17 @@ func (b *Bus) respond(req micro.Request, result any) error {
 	case err != nil:
 		return err
 	case int64(len(doc)) > b.nc.MaxPayload():
-		return req.Error("too_large", "the answer is larger than a NATS message may be; ask for less", nil)
+		return b.refuse(req, "too_large", "the answer is larger than a NATS message may be; ask for less")
 	}
-	return req.Respond(doc)
+	return b.nc.Publish(req.Reply(), doc)
+}
+
+// refuse answers as [micro.Request.Error] does. That one, and Respond, write to
+// the request, which micro reads as soon as the handler has returned: neither
+// may be called from another goroutine.
+func (b *Bus) refuse(req micro.Request, code, message string) error {
+	return b.nc.PublishMsg(&nats.Msg{Subject: req.Reply(), Header: nats.Header{
+		micro.ErrorCodeHeader: {code}, micro.ErrorHeader: {oneLine(message)}}})
 }
 
 // oneLine keeps a text legal in a header.
