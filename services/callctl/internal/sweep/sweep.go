@@ -17,7 +17,6 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/services/callctl/internal/budget"
-	"github.com/trunkline-io/trunkline/services/callctl/internal/lease"
 	"github.com/trunkline-io/trunkline/services/callctl/internal/ledger"
 )
 
@@ -68,7 +67,7 @@ func (w *Sweeper) Run(ctx context.Context) error {
 		return err
 	}
 	w.book = newBook(w.Times)
-	turn := lease.Lease{Bucket: leases, Key: "callctl.sweeper", Owner: w.Owner, Log: w.Log}
+	turn := bus.Lease{Bucket: leases, Key: "callctl.sweeper", Owner: w.Owner, Log: w.Log}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.read(ctx) })
 	group.Go(func() error { return w.hear(ctx) })

@@ -1,4 +1,4 @@
-package lease_test
+package bus_test
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
 	"github.com/trunkline-io/trunkline/pkg/subject"
-	"github.com/trunkline-io/trunkline/services/callctl/internal/lease"
 )
 
 // holder runs a lease until stop is called, and tells when it works.
@@ -27,7 +26,7 @@ func hold(t *testing.T, b *bus.Bus, name string, working chan<- string, atOnce *
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &holder{name: name, stop: cancel, stopped: make(chan struct{})}
-	l := lease.Lease{Bucket: k, Key: "callctl.test", Owner: name, Log: bustest.Log(t)}
+	l := bus.Lease{Bucket: k, Key: "callctl.test", Owner: name, Log: bustest.Log(t)}
 	go func() {
 		defer close(h.stopped)
 		l.Hold(ctx, func(ctx context.Context) {

@@ -1,5 +1,4 @@
-// Package lease lets one of several processes do what one is enough for.
-package lease
+package bus
 
 import (
 	"context"
@@ -7,17 +6,15 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-
-	"github.com/trunkline-io/trunkline/pkg/bus"
 )
 
-// renew leaves room for two renewals that fail before the lease is over.
-const renew = bus.LeaseAge / 4
+// renewLease leaves room for two renewals that fail before the lease is over.
+const renewLease = LeaseAge / 4
 
 // Lease is one thing that at most one process does at a time. Around a change
 // of hands two may do it for a moment, so what is done must bear that.
 type Lease struct {
-	Bucket *bus.Bucket // LEASES
+	Bucket *Bucket // LEASES
 	Key    string
 	Owner  string // shown to operators
 	Log    *logrus.Logger
@@ -31,10 +28,10 @@ func (l Lease) Hold(ctx context.Context, work func(context.Context)) {
 		if err == nil {
 			l.Log.WithField("lease", l.Key).Info("lease is taken")
 			l.keep(ctx, revision, work)
-		} else if !errors.Is(err, bus.ErrExists) && ctx.Err() == nil {
+		} else if !errors.Is(err, ErrExists) && ctx.Err() == nil {
 			l.Log.WithError(err).WithField("lease", l.Key).Warn("lease cannot be asked for")
 		}
-		rest(ctx, renew)
+		rest(ctx, renewLease)
 	}
 }
 
@@ -51,20 +48,20 @@ func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Cont
 		<-done
 	}()
 	for good := time.Now(); ; {
-		rest(ctx, renew)
+		rest(ctx, renewLease)
 		if ctx.Err() != nil {
 			stop()
 			<-done
 			l.giveBack(context.WithoutCancel(ctx))
 			return
 		}
-		try, cancel := context.WithTimeout(ctx, renew)
+		try, cancel := context.WithTimeout(ctx, renewLease)
 		next, err := l.Bucket.Update(try, l.Key, []byte(l.Owner), revision)
 		cancel()
 		switch {
 		case err == nil:
 			revision, good = next, time.Now()
-		case errors.Is(err, bus.ErrChanged), time.Since(good) > bus.LeaseAge-2*renew:
+		case errors.Is(err, ErrChanged), time.Since(good) > LeaseAge-2*renewLease:
 			l.Log.WithError(err).WithField("lease", l.Key).Warn("lease is lost")
 			return
 		}
@@ -72,7 +69,7 @@ func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Cont
 }
 
 func (l Lease) giveBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, renew)
+	ctx, cancel := context.WithTimeout(ctx, renewLease)
 	defer cancel()
 	if err := l.Bucket.Delete(ctx, l.Key); err != nil {
 		l.Log.WithError(err).WithField("lease", l.Key).Warn("lease is not given back") // it expires
