@@ -11,6 +11,7 @@ type MediaConnect struct {
 	URL      string            `json:"url"` // ws:// or wss://
 	Headers  map[string]string `json:"headers,omitempty"`
 	Protocol string            `json:"protocol,omitempty"` // WebSocket subprotocol
+	Insecure bool              `json:"insecure,omitempty"` // the certificate is not verified
 }
 
 // Type is media.connect.

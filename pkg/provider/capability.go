@@ -37,13 +37,16 @@ type EventListener interface {
 	Listen(ctx context.Context, sink EventSink) error
 }
 
-// EventSink takes what an EventListener hears. Both may block.
+// EventSink takes what an EventListener hears. Notice and Live may block.
 type EventSink interface {
 	// Notice records what happened. An error means that it is not recorded.
 	Notice(ctx context.Context, n Notice) error
 	// Live lists the legs of the trunk that the log holds for alive, for
 	// reconciliation after a reconnect.
 	Live(ctx context.Context) ([]Leg, error)
+	// Socket is told when the carrier's socket opens, nil, and why it was lost
+	// or refused. It must not block.
+	Socket(err error)
 }
 
 // Answerer answers an inbound leg over REST, at carriers whose webhooks are

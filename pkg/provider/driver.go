@@ -30,7 +30,7 @@ type Driver interface {
 // DialRequest is an outbound call.
 type DialRequest struct {
 	CallID       string
-	To           string // E.164 or SIP URI
+	To           string // E.164, extension or SIP URI; at a PBX also an endpoint
 	From         string // caller id: E.164, or what the carrier takes
 	RingSeconds  int    // > 0
 	LimitSeconds int    // talk limit, 0 for the carrier's own
@@ -65,6 +65,7 @@ type Socket struct {
 	StreamID string // of the instruction
 	URL      string // ws:// or wss://; whoever knows it has the audio
 	Protocol string // WebSocket subprotocol
+	Insecure bool   // the server's certificate is not verified
 }
 
 // LegStatus is what a carrier says of a leg when asked.

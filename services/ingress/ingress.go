@@ -9,15 +9,19 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/service"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
+	"github.com/trunkline-io/trunkline/services/ingress/internal/listener"
 	"github.com/trunkline-io/trunkline/services/ingress/internal/webhook"
 )
 
@@ -87,6 +91,11 @@ func serve(ctx context.Context, cfg Config, public *webhook.Public, cache *trunk
 	if err != nil {
 		return err
 	}
+	stopListening, err := listen(ctx, cache, receiver, b, health.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopListening()
 	app := newApp(log)
 	health.Mount(app)
 	receiver.Mount(app)
@@ -107,6 +116,25 @@ func serve(ctx context.Context, cfg Config, public *webhook.Public, cache *trunk
 		cfg.Ready(ln.Addr().String())
 	}
 	return service.ServeUntil(ctx, app, ln, cfg.Drain)
+}
+
+// park is how long a trunk rests whose carrier does not want to be listened to.
+const park = time.Minute
+
+// listen hears the trunks whose carriers call nobody back, until ctx ends or stop is called.
+func listen(ctx context.Context, cache *trunk.Cache, r *webhook.Receiver, b *bus.Bus, metrics prometheus.Registerer, log *logrus.Logger) (stop func(), err error) {
+	host, _ := os.Hostname() // "" does as well
+	desk := &listener.Desk{Bus: b, Cache: cache, Hear: r.Hear, Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Log: log, Park: park}
+	if err := desk.Open(ctx, metrics); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { desk.Run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}, nil
 }
 
 // public checks the addresses that carriers are told.

@@ -49,6 +49,7 @@ func Run(ctx context.Context, cfg Config, b *bus.Bus, log *logrus.Logger) error 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return b.Tail(ctx, bus.Span{Filters: live.Filters()}, func() {
+			calls.Whole()
 			caughtUp.Store(true)
 			if cfg.Ready != nil {
 				cfg.Ready()

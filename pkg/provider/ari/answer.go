@@ -97,7 +97,7 @@ func (d *driver) mediaLeg(ctx context.Context, leg provider.Leg, stream, id, for
 	if connection == "" || strings.ContainsAny(connection, "/?#") {
 		return provider.Errorf(provider.KindUncertain, "reply names no media socket")
 	}
-	err = leg.Connect(ctx, provider.Socket{StreamID: stream, URL: d.media + "/media/" + connection, Protocol: "media"})
+	err = leg.Connect(ctx, provider.Socket{StreamID: stream, URL: d.media + "/media/" + connection, Protocol: "media", Insecure: !d.verify})
 	if err != nil {
 		return &provider.Error{Kind: provider.KindUnavailable, Err: fmt.Errorf("order the media socket: %w", err)}
 	}

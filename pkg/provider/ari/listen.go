@@ -63,9 +63,11 @@ func (d *driver) Listen(ctx context.Context, sink provider.EventSink) error {
 	for wait := d.times.first; ; wait = min(2*wait, d.times.most) {
 		up := time.Now()
 		err := l.session(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
+		}
+		sink.Socket(err)
+		switch {
 		case errors.Is(err, errReplaced):
 			return err
 		case permanent(err):
@@ -152,6 +154,7 @@ func (l *listener) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.sink.Socket(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	defer others.Wait()

@@ -287,8 +287,18 @@ func TestReconcile(t *testing.T) {
 	sink.live = []provider.Leg{{ID: known, CallID: "known"}, {ID: "ghost-1.1", CallID: "ghost", Ref: "r"}}
 	listen(t, d, sink)
 	p.socket()
-	if n := sink.next(t); !n.Terminal() || n.LegID != "ghost-1.1" || n.CallID != "ghost" || n.Ref != "r" || n.Status != call.Uncertain || n.EventID == "" {
+	told := map[string]provider.Notice{}
+	for range 3 {
+		n := sink.next(t)
+		told[n.LegID] = n
+	}
+	if n := told["ghost-1.1"]; !n.Terminal() || n.CallID != "ghost" || n.Ref != "r" || n.Status != call.Uncertain || n.EventID == "" {
 		t.Errorf("ghost: %+v", n)
+	}
+	for _, leg := range []string{"in-2.2", "in-4.4"} { // they came while nobody listened
+		if n := told[leg]; n.Kind != provider.InboundCall || n.To != "8000" {
+			t.Errorf("caller: %+v", n)
+		}
 	}
 	p.await("POST /bridges/" + i.bridgeOf(known) + "/addChannel")
 	got := map[string]bool{}
@@ -298,6 +308,7 @@ func TestReconcile(t *testing.T) {
 	want := map[string]bool{
 		"DELETE /channels/" + lost + "?reason=congestion": true, "DELETE /channels/" + orphanMedia + "?reason=congestion": true,
 		"DELETE /channels/in-1.1?reason=congestion": true, "DELETE /bridges/" + i.bridgeOf("gone-1.1"): true,
+		"POST /applications/trunkline/subscription?eventSource=channel%3Ain-2.2": true, "POST /applications/trunkline/subscription?eventSource=channel%3Ain-4.4": true,
 		"POST /channels/" + known + "/answer": true, "POST /bridges/" + i.bridgeOf(known) + "/addChannel?channel=" + known + "%2C" + waiting: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

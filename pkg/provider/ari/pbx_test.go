@@ -28,7 +28,8 @@ type pbx struct {
 	lock    sync.Mutex
 	replies map[string]reply // by method and path, without /ari; 204 for others
 	asked   []string
-	changed chan struct{} // closed at every request, and made anew
+	open    []*websocket.Conn // nobody else may hold them, and what is collected is closed
+	changed chan struct{}     // closed at every request, and made anew
 }
 
 type reply struct {
@@ -76,6 +77,9 @@ func (p *pbx) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/events" && !known:
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
 		if err == nil {
+			p.lock.Lock()
+			p.open = append(p.open, conn)
+			p.lock.Unlock()
 			p.sockets <- conn
 		}
 	case !known:
@@ -175,6 +179,8 @@ func (l *log) Notice(_ context.Context, n provider.Notice) error {
 }
 
 func (l *log) Live(context.Context) ([]provider.Leg, error) { return l.live, nil }
+
+func (l *log) Socket(error) {}
 
 func (l *log) next(t *testing.T) provider.Notice {
 	t.Helper()

@@ -12,8 +12,9 @@ import (
 // reconcile compares the PBX with the log. A leg that the log holds for alive
 // and that has no channel has ended unheard; a channel of ours of which the log
 // does not know belongs to nobody, and is hung up. The log is asked first, so
-// that a leg which it knows has a channel or is over. A young channel is left
-// alone: the log may only be about to hear of it.
+// that a leg which it knows has a channel or is over. A young channel is not
+// hung up: the log may only be about to hear of it, and whoever was to tell may
+// be dead, so what it waits for is told once more.
 func (l *listener) reconcile(ctx context.Context) {
 	live, err := l.sink.Live(ctx)
 	if err != nil {
@@ -29,6 +30,10 @@ func (l *listener) reconcile(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	var bridges []bridge
+	if err := l.get(ctx, "/bridges", nil, &bridges); err != nil {
+		return
+	}
 	there := make(map[string]bool, len(channels))
 	for _, c := range channels {
 		there[c.ID] = true
@@ -41,12 +46,39 @@ func (l *listener) reconcile(ctx context.Context) {
 		}
 	}
 	now := stamp(ping.Timestamp)
+	bridged := make(map[string]bool, len(bridges))
+	for _, b := range bridges {
+		bridged[b.ID] = true
+	}
 	for i := range channels {
-		if c := &channels[i]; l.orphaned(c, there, known) && l.settled(c, now) {
+		c := &channels[i]
+		switch old := l.settled(c, now); {
+		case old && l.orphaned(c, there, known):
 			_ = l.hangUp(ctx, c.ID, "congestion") // next time
+		case !old && c.Dialplan.AppName == "Stasis" && !bridged[l.ids.bridgeOf(c.ID)]:
+			l.tellAgain(c)
 		}
 	}
-	l.sweepBridges(ctx, channels, now)
+	l.sweepBridges(ctx, channels, bridges, now)
+}
+
+// tellAgain records once more that a caller came, or that a callee answered, of
+// whom nobody has taken care so far. For the log, what it knows already is no
+// news.
+func (l *listener) tellAgain(c *channel) {
+	_, data, _ := strings.Cut(c.Dialplan.AppData, ",")
+	e := &event{Type: "StasisStart", Application: l.app, Channel: c, Args: strings.Split(data, ","), Timestamp: c.Created}
+	n := provider.Notice{EventID: "here-" + digest(c.ID), Time: stamp(c.Created), RawStatus: e.Type}
+	l.ids.subject(&n, e, c)
+	l.ids.kind(&n, e)
+	l.lane(n.LegID).push(func(ctx context.Context) {
+		switch n.Kind {
+		case provider.InboundCall:
+			l.inbound(ctx, n)
+		case provider.Answer: // without the keys: they may be pressed already
+			l.record(ctx, n)
+		}
+	})
 }
 
 // ghost records the end of a leg without a channel. It goes through the leg's
@@ -87,11 +119,7 @@ func (l *listener) orphaned(c *channel, there, known map[string]bool) bool {
 
 // sweepBridges takes away our bridges whose caller is gone, and joins media
 // legs that came into the application while nobody listened.
-func (l *listener) sweepBridges(ctx context.Context, channels []channel, now time.Time) {
-	var bridges []bridge
-	if err := l.get(ctx, "/bridges", nil, &bridges); err != nil {
-		return
-	}
+func (l *listener) sweepBridges(ctx context.Context, channels []channel, bridges []bridge, now time.Time) {
 	needed := make(map[string]bool, len(channels))
 	for _, c := range channels {
 		needed[l.ids.bridgeOf(c.ID)] = true

@@ -9,6 +9,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/phone"
+	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
 
@@ -49,11 +50,19 @@ func (d *Dialer) plan(o *bus.Order, c command.CallDial) (*trunk.Line, event.Call
 	if _, ok := d.Lines.Application(o.Org, c.Application); !ok {
 		return nil, want, command.Refuse("unknown_application", "there is no application %q in org %q; `trunkline application list` shows those there are", c.Application, o.Org)
 	}
-	if want.To, err = phone.Normalize(c.To, line.Country); err != nil {
+	if want.To, err = callee(c.To, line); err != nil {
 		return nil, want, command.Refuse("invalid_number", "to: %s", err)
 	}
 	want.From, err = d.callerID(line, c.From)
 	return line, want, err
+}
+
+// callee reads whom an order is for. An endpoint exists at a PBX only.
+func callee(to string, line *trunk.Line) (string, error) {
+	if line.Account.Spec().Connectivity == provider.SIP {
+		return phone.NormalizeOnPBX(to, line.Country)
+	}
+	return phone.Normalize(to, line.Country)
 }
 
 func checkExpiry(at, published time.Time) error {

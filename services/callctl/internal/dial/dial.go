@@ -17,7 +17,6 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
-	"github.com/trunkline-io/trunkline/pkg/phone"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/service"
 	"github.com/trunkline-io/trunkline/pkg/subject"
@@ -201,7 +200,7 @@ func (d *Dialer) same(c command.CallDial, known *ledger.Call) bool {
 	if err != nil {
 		return true // it cannot be told any more
 	}
-	to, err := phone.Normalize(c.To, line.Country)
+	to, err := callee(c.To, line)
 	return err == nil && to == known.To
 }
 

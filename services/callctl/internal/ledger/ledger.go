@@ -202,7 +202,15 @@ func (l *Ledger) Request(c *Call) provider.DialRequest {
 
 // Leg is the leg of a call as its provider takes it.
 func (l *Ledger) Leg(c *Call) provider.Leg {
-	return provider.Leg{ID: c.Leg, Ref: c.Ref, CallID: c.Call, URL: l.hooks(c.State)}
+	return provider.Leg{ID: c.Leg, Ref: c.Ref, CallID: c.Call, URL: l.hooks(c.State), Connect: l.connect(c.State)}
+}
+
+// connect has a media node dial a socket of a call's leg.
+func (l *Ledger) connect(s event.State) func(context.Context, provider.Socket) error {
+	return func(ctx context.Context, to provider.Socket) error {
+		return l.Bus.Send(ctx, s.Org, s.Call, command.MediaConnect{Trunk: s.Trunk, Leg: s.Leg, StreamID: to.StreamID,
+			URL: to.URL, Protocol: to.Protocol, Insecure: to.Insecure})
+	}
 }
 
 // hooks mints the callback URLs of a call.

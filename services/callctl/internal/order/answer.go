@@ -2,11 +2,15 @@ package order
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
 
 // answerWithin is how long after its publication an order to answer makes
@@ -31,8 +35,8 @@ func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) e
 	if err != nil {
 		return err
 	}
+	known.Trunk, known.Leg = c.Trunk, c.Leg
 	leg := d.Leg(known)
-	leg.ID = c.Leg
 	if err = line.Account.Answer(ctx, leg, c.Instruction); err == nil {
 		d.Entry(known.State).Info("call is answered")
 		return nil
@@ -45,5 +49,18 @@ func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) e
 	case provider.KindUnavailable, provider.KindRateLimited:
 		return &bus.Again{After: 500 * time.Millisecond, Err: err}
 	}
-	return carrierSays(o, err, answerTries)
+	err = carrierSays(o, err, answerTries)
+	if again := new(bus.Again); !errors.As(err, &again) {
+		d.turnAway(ctx, line, leg)
+	}
+	return err
+}
+
+// turnAway hangs up on a caller whom nobody will answer any more: the carrier
+// cannot carry out the instruction, or refuses it.
+func (d *Desk) turnAway(ctx context.Context, line *trunk.Line, leg provider.Leg) {
+	if err := line.Account.Hangup(ctx, leg); err != nil && provider.KindOf(err) != provider.KindNotFound {
+		d.Log.WithError(err).WithFields(logrus.Fields{"org": line.Org, "trunk": line.Name, "leg_id": leg.ID, "call_id": leg.CallID}).
+			Warn("caller is not turned away")
+	}
 }

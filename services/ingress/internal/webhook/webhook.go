@@ -222,13 +222,18 @@ func (r *Receiver) answer(w *webhook, in call.Instruction) (provider.Response, e
 	if w.notice.Reply || len(in.Steps) == 0 {
 		return r.render(w, in), nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recordIn)
-	defer cancel()
-	order := command.CallAnswer{Trunk: w.line.Name, Leg: w.notice.LegID, Instruction: in}
-	if err := r.bus.SendOnce(ctx, w.line.Org, w.call, order.Leg, order); err != nil {
+	if err := r.order(w, in); err != nil {
 		return r.away(w, err)
 	}
 	return r.render(w, call.Instruction{}), nil
+}
+
+// order has a leg answered over REST.
+func (r *Receiver) order(w *webhook, in call.Instruction) error {
+	ctx, cancel := context.WithTimeout(context.Background(), recordIn)
+	defer cancel()
+	order := command.CallAnswer{Trunk: w.line.Name, Leg: w.notice.LegID, Instruction: in}
+	return r.bus.SendOnce(ctx, w.line.Org, w.call, order.Leg, order)
 }
 
 // away answers a webhook that could not be recorded. Who waits on the line

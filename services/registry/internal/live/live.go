@@ -39,9 +39,12 @@ type Call struct {
 	Cause       call.Cause     `json:"cause,omitempty"`
 }
 
-// Index holds the live calls and the newest of those that are over.
+// Index holds the live calls and the newest of those that are over. It answers
+// only once it is whole: of a call that it does not know somebody could conclude
+// that there is none.
 type Index struct {
 	mu    sync.RWMutex
+	whole bool
 	calls map[string]*event.State
 	ended []string // keys, oldest first
 }
@@ -81,6 +84,15 @@ func (x *Index) Add(e *event.Event) error {
 	return nil
 }
 
+// Whole says that everything which was recorded before the start is added.
+func (x *Index) Whole() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.whole = true
+}
+
+var errNotWhole = command.Refuse("unavailable", "the event log is still being read; ask again in a moment")
+
 func begins(f event.Fact) bool {
 	switch f.(type) {
 	case event.CallRequested, event.CallReceived:
@@ -100,6 +112,7 @@ func (x *Index) Endpoints() []bus.Endpoint {
 // Query selects calls.
 type Query struct {
 	Org   string `json:"org"`
+	Trunk string `json:"trunk,omitempty"` // only its calls
 	ID    string `json:"call_id,omitempty"`
 	Ended bool   `json:"ended,omitempty"` // also those that are over
 }
@@ -111,9 +124,12 @@ func (x *Index) list(_ context.Context, request []byte) (any, error) {
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	if !x.whole {
+		return nil, errNotWhole
+	}
 	list := []Call{}
 	for _, s := range x.calls {
-		if s.Org == q.Org && (q.Ended || s.End == nil) {
+		if s.Org == q.Org && (q.Trunk == "" || s.Trunk == q.Trunk) && (q.Ended || s.End == nil) {
 			list = append(list, shown(s))
 		}
 	}
@@ -128,6 +144,9 @@ func (x *Index) get(_ context.Context, request []byte) (any, error) {
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	if !x.whole {
+		return nil, errNotWhole
+	}
 	s, ok := x.calls[subject.LiveKey(q.Org, q.ID)]
 	if !ok {
 		return nil, command.Refuse("not_found", "there is no call %q in org %q among the live and the newest %d ended ones", q.ID, q.Org, keepEnded)

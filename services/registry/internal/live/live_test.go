@@ -35,6 +35,10 @@ func TestIndexKeepsNoGhosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if early, err := x.list(context.Background(), query); err == nil {
+		t.Errorf("the index answers before it is whole: %v", early)
+	}
+	x.Whole()
 	live, err := x.list(context.Background(), query)
 	if err != nil || len(live.([]Call)) != 0 {
 		t.Errorf("live calls: %v, %v; want none", live, err)
