@@ -1,6 +1,7 @@
 package callctl_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,20 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 	"github.com/trunkline-io/trunkline/services/callctl/internal/toy"
 )
+
+// TestEndpointOfAPBX is dialled as it is, and an order that is repeated in other
+// letters is the same.
+func TestEndpointOfAPBX(t *testing.T) {
+	r := toy.New(t)
+	start(r)
+	for range 2 {
+		r.Dial("c1", func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "pjsip/100@carrier" })
+		toy.Await[event.CallInitiated](r, "c1")
+	}
+	if legs := r.Carrier.Legs("c1"); len(legs) != 1 || legs[0].To != "PJSIP/100@carrier" {
+		t.Errorf("legs %+v, want one to PJSIP/100@carrier", legs)
+	}
+}
 
 // TestRefusedOrders: each leaves the fact command.failed and a dead letter, and
 // nothing at the carrier.
@@ -35,6 +50,9 @@ func TestRefusedOrders(t *testing.T) {
 		"unknown field":      {raw: `{"trunk":"main","number":"+14155550177"}`, typ: "call.dial", code: "invalid_command", says: `"number"`},
 		"not JSON":           {raw: `dial!`, typ: "call.dial", code: "invalid_command", says: "JSON"},
 		"bad number":         {order: dial(func(c *command.CallDial) { c.To = "+1415555" }), code: "invalid_number", says: "E.164"},
+		"no PBX's trunk":     {order: dial(func(c *command.CallDial) { c.To = "PJSIP/alice" }), code: "invalid_number", says: "E.164"},
+		"dialplan of a PBX":  {order: dial(func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "Local/1@internal" }), code: "invalid_number", says: "PJSIP/100"},
+		"two endpoints":      {order: dial(func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "PJSIP/a&PJSIP/b" }), code: "invalid_number", says: "PJSIP/100"},
 		"unknown trunk":      {order: dial(func(c *command.CallDial) { c.Trunk = "nowhere" }), code: "unknown_trunk", says: "trunkline trunk list"},
 		"broken trunk":       {order: dial(func(c *command.CallDial) { c.Trunk = "broken" }), code: "trunk_unusable", says: "trunkline trunk add"},
 		"unknown app":        {order: dial(func(c *command.CallDial) { c.Application = "nobody" }), code: "unknown_application", says: "trunkline application list"},
@@ -247,5 +265,42 @@ func TestRedirectAndAnswer(t *testing.T) {
 	r.Send("c2", command.CallRedirect{Instruction: call.Spoken("bye")})
 	if failed, _ := toy.Await[event.CommandFailed](r, "c2"); failed.Command != "call.redirect" || failed.Code != "call_ended" {
 		t.Errorf("refused with %+v, want the redirect alone, as the call is over", failed)
+	}
+}
+
+// TestCallerIsNotLeftRinging: whom nobody will answer any more is hung up on.
+func TestCallerIsNotLeftRinging(t *testing.T) {
+	r := toy.New(t)
+	start(r)
+	r.Carrier.Add(toy.Leg{ID: "L1", CallID: "c1"})
+	r.Record("c1", "L1", event.CallReceived{From: toy.Callee, To: toy.Caller})
+	music := call.Instruction{Steps: []call.Step{{Play: &call.Play{URL: "https://music.example/a.mp3"}}}}
+	r.Send("c1", command.CallAnswer{Trunk: toy.Main, Leg: "L1", Instruction: music})
+	if failed, _ := toy.Await[event.CommandFailed](r, "c1"); failed.Code != "carrier_unsupported" || !strings.Contains(failed.Message, "no music") {
+		t.Errorf("refused with %+v", failed)
+	}
+	if l := r.Carrier.Legs("c1")[0]; l.HungUp != 1 {
+		t.Errorf("the caller was hung up on %d times, want once", l.HungUp)
+	}
+}
+
+// TestSocketThatIsToBeDialled: the order to dial it goes to the media nodes.
+func TestSocketThatIsToBeDialled(t *testing.T) {
+	r := toy.New(t)
+	start(r)
+	r.Record("c1", "L1", event.CallReceived{From: toy.Callee, To: toy.Caller})
+	stream := call.Instruction{Steps: []call.Step{{Stream: &call.Stream{URL: "wss://media.example/x", StreamID: "s1"}}}}
+	r.Send("c1", command.CallAnswer{Trunk: toy.Main, Leg: "L1", Instruction: stream})
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	var got command.Command
+	err := r.Bus.Work(ctx, bus.Queue{Name: "media", Types: []string{"media.connect"}, Parallel: 1, AckWait: time.Minute}, func(_ context.Context, o *bus.Order) (err error) {
+		defer stop()
+		got, err = o.Decode()
+		return err
+	})
+	want := command.MediaConnect{Trunk: toy.Main, Leg: "L1", StreamID: "s1", URL: "wss://toy.example/L1", Protocol: "toy", Insecure: true}
+	if diff := cmp.Diff(command.Command(want), got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
 	}
 }

@@ -108,8 +108,15 @@ func (d *driver) Cost(ctx context.Context, leg provider.Leg) (c *call.Cost, err 
 	return c, err
 }
 
-// Answer answers a leg.
-func (d *driver) Answer(ctx context.Context, leg provider.Leg, _ call.Instruction) error {
+// Answer answers a leg. A stream's socket is here, for a media node to dial;
+// music is not to be had.
+func (d *driver) Answer(ctx context.Context, leg provider.Leg, in call.Instruction) error {
+	switch first := in.Steps[0]; {
+	case first.Stream != nil:
+		return leg.Connect(ctx, provider.Socket{StreamID: first.Stream.StreamID, URL: "wss://toy.example/" + leg.ID, Protocol: "toy", Insecure: true})
+	case first.Play != nil:
+		return provider.Errorf(provider.KindUnsupported, "there is no music")
+	}
 	return d.do(ctx, "POST", "/calls/"+leg.ID+"/answer", nil, nil)
 }
 
