@@ -162,6 +162,10 @@ func (f *Faults) OnREST(hook func(Stage, *http.Request)) {
 	f.onREST = hook
 }
 
+// Message decides what happens to a message that a persona sends on a socket of
+// its own, in place of a webhook. The persona sees to it.
+func (f *Faults) Message(w *Webhook) WebhookFault { return f.webhook(w) }
+
 // webhook decides what happens to a webhook. Match runs under the lock: it must
 // not call Faults.
 func (f *Faults) webhook(w *Webhook) WebhookFault {

@@ -19,12 +19,12 @@ const (
 
 // Socket is a WebSocket of the carrier's. Send never blocks.
 type Socket struct {
-	leg  *Leg // may be nil
 	conn *websocket.Conn
 	out  chan socketMessage
 	done chan struct{} // reading has ended
 
 	mu     sync.Mutex
+	leg    *Leg // may be nil
 	closed bool // nothing more may be sent
 	full   bool // a message was dropped
 	err    error
@@ -76,18 +76,27 @@ func (x *Exchange) OpenSocket(ctx context.Context, l *Leg, url string, h http.He
 // UseSocket is OpenSocket for a connection that is already there: one that the
 // gateway opened, where a carrier works that way.
 func (x *Exchange) UseSocket(l *Leg, conn *websocket.Conn, receive func(binary bool, data []byte)) *Socket {
-	s := &Socket{leg: l, conn: conn, out: make(chan socketMessage, socketQueue), done: make(chan struct{})}
+	s := &Socket{conn: conn, out: make(chan socketMessage, socketQueue), done: make(chan struct{})}
 	x.Go(func(context.Context) { s.readAll(receive) })
 	x.Go(func(ctx context.Context) { s.writeAll(ctx) })
 	if l != nil {
-		l.mu.Lock()
-		l.socket = s
-		l.mu.Unlock()
-		if after, ok := x.faults.cut(l.Call); ok {
-			x.Go(func(context.Context) { s.cutAfter(after) })
-		}
+		l.Attach(s)
 	}
 	return s
+}
+
+// Attach makes a socket the leg's, for the faults and for Call.CutMedia, where it
+// was opened before it was known whose it is.
+func (l *Leg) Attach(s *Socket) {
+	s.mu.Lock()
+	s.leg = l
+	s.mu.Unlock()
+	l.mu.Lock()
+	l.socket = s
+	l.mu.Unlock()
+	if after, ok := l.exchange.faults.cut(l.Call); ok {
+		l.exchange.Go(func(context.Context) { s.cutAfter(after) })
+	}
 }
 
 // Send queues a message; the slice belongs to the socket from then on. Where
@@ -115,8 +124,11 @@ func (s *Socket) Close() {
 
 // Cut severs the connection as a dead network does, without a close frame.
 func (s *Socket) Cut() {
-	if s.leg != nil {
-		s.leg.Note("socket cut")
+	s.mu.Lock()
+	leg := s.leg
+	s.mu.Unlock()
+	if leg != nil {
+		leg.Note("socket cut")
 	}
 	s.conn.NetConn().Close()
 }
