@@ -32,7 +32,7 @@ const (
 // CallDial orders an outbound call. It is carried out once, by one worker.
 type CallDial struct {
 	Trunk        string            `json:"trunk"`
-	To           string            `json:"to"`             // E.164, a national number of the trunk's country, or a SIP URI
+	To           string            `json:"to"`             // E.164, a national number of the trunk's country, a SIP URI, or an endpoint of a PBX (PJSIP/100)
 	From         string            `json:"from,omitempty"` // one of the trunk's numbers; the trunk's first when empty
 	Application  string            `json:"application"`
 	Variables    map[string]string `json:"variables,omitempty"` // handed to the agent

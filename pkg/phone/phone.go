@@ -15,7 +15,33 @@ var (
 	sipURI    = regexp.MustCompile(`^(?i:sips?):[^\s@]+(@[^\s@]+)?$`)
 	extension = regexp.MustCompile(`^[0-9*#]{1,6}$`)
 	digits    = regexp.MustCompile(`^\+?[0-9]+$`)
+	// endpoint leaves out what changes the meaning of a PBX's dial string: & and
+	// a comma dial others as well, Local/ reaches any part of the dialplan.
+	endpoint   = regexp.MustCompile(`^(?i:(PJSIP|SIP|IAX2|DAHDI))/([A-Za-z0-9_.+*#-]{1,80}(?:@[A-Za-z0-9_.+*#-]{1,80})?)$`)
+	technology = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*/`)
 )
+
+// Endpoint reads an endpoint of a PBX: a technology (PJSIP, SIP, IAX2 or DAHDI)
+// and a name, or a number and a name, PJSIP/alice, PJSIP/100@carrier.
+func Endpoint(raw string) (string, bool) {
+	m := endpoint.FindStringSubmatch(strings.TrimSpace(raw))
+	if m == nil {
+		return "", false
+	}
+	return strings.ToUpper(m[1]) + "/" + m[2], true
+}
+
+// NormalizeOnPBX is Normalize for who is called by a PBX: it knows an Endpoint,
+// too.
+func NormalizeOnPBX(raw, country string) (string, error) {
+	if e, ok := Endpoint(raw); ok {
+		return e, nil
+	}
+	if technology.MatchString(strings.TrimSpace(raw)) {
+		return "", fmt.Errorf("%q is no endpoint that can be dialled; write one like PJSIP/100 or PJSIP/100@carrier", raw)
+	}
+	return Normalize(raw, country)
+}
 
 // Normalize returns a number in E.164 form (+14155550101). raw is a number with
 // its country code, or one as it is dialled within country (ISO 3166, e.g. US;

@@ -70,3 +70,33 @@ func TestNormalizeSaysWhatToWrite(t *testing.T) {
 		})
 	}
 }
+
+func TestEndpointsOfAPBX(t *testing.T) {
+	for raw, want := range map[string]string{
+		"PJSIP/alice": "PJSIP/alice", " pjsip/100@carrier ": "PJSIP/100@carrier", "SIP/+14155550101@out-1": "SIP/+14155550101@out-1",
+		"iax2/desk_1.a": "IAX2/desk_1.a", "DAHDI/1": "DAHDI/1", "1001": "1001", "+14155550101": "+14155550101", "sip:a@b": "sip:a@b",
+		"1/415/5550101": "+14155550101",
+	} {
+		got, err := phone.NormalizeOnPBX(raw, "US")
+		again, _ := phone.NormalizeOnPBX(got, "US")
+		if err != nil || got != want || again != want {
+			t.Errorf("%s: %q, %v, and then %q; want %q", raw, got, err, again, want)
+		}
+	}
+	for _, raw := range []string{
+		"Local/100@from-internal", "LOCAL/100", "PJSIP/100&PJSIP/200", "PJSIP/100,30", "PJSIP/a@b@c", "PJSIP/", "PJSIP/@b", "PJSIP/a/sip:b@c",
+		"PJSIP/a b", "PJSIP/a\nb", "PJSIP/a^b", "PJSIP/${X}", "PJSIP/a(b)", "PJSIP/a;b", "Message/x", "AudioSocket/1.2.3.4:9/x", "WebSocket/x", "PJSIP/" + strings.Repeat("a", 81),
+	} {
+		if got, err := phone.NormalizeOnPBX(raw, "US"); err == nil || !strings.Contains(err.Error(), "no endpoint") {
+			t.Errorf("%q: got %q, %v; want it refused", raw, got, err)
+		}
+		if got, ok := phone.Endpoint(raw); ok {
+			t.Errorf("%q is the endpoint %q", raw, got)
+		}
+	}
+	for _, raw := range []string{"PJSIP/alice", "SIP/100@carrier"} {
+		if got, err := phone.Normalize(raw, "US"); err == nil {
+			t.Errorf("%s is the number %q without a PBX", raw, got)
+		}
+	}
+}

@@ -51,6 +51,9 @@ type Leg struct {
 	ID     string
 	Ref    string // what DialResult or Notice gave
 	CallID string
+	// Cause is why the leg is hung up, for carriers that pass it on; "" for no
+	// particular reason.
+	Cause call.Cause
 	// URL mints a callback URL of the leg's call for a hook; nil where nobody
 	// can. Carriers need one that fetch an instruction instead of taking it.
 	URL func(hook Hook) string `json:"-"`

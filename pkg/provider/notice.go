@@ -25,6 +25,7 @@ const (
 	DialEvent    NoticeKind = "dial_event"
 	Transfer     NoticeKind = "transfer"
 	RedirectDone NoticeKind = "redirect"
+	Hold         NoticeKind = "hold"  // the far side held the call, or took it back; RawStatus says which
 	CarrierError NoticeKind = "error" // the carrier tells of a failure that ends nothing
 	NoKind       NoticeKind = "none"  // understood, and of no consequence
 	UnknownKind  NoticeKind = "unknown"

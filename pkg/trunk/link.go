@@ -58,8 +58,11 @@ type StreamPath struct{ Org, Trunk, Call, Stream string }
 func (l Links) Stream(p StreamPath, expires time.Time) string {
 	at := strconv.FormatInt(expires.Unix(), 36)
 	mac := l.Keys.sign("stream", p.Org, p.Trunk, p.Call, p.Stream, at)
-	return strings.TrimSuffix(l.Media, "/") + "/v1/media/" + p.Org + "/" + p.Trunk + "/" + p.Call + "/" + p.Stream + "/" + at + "." + mac
+	return l.Streams() + "/" + p.Org + "/" + p.Trunk + "/" + p.Call + "/" + p.Stream + "/" + at + "." + mac
 }
+
+// Streams is what the URL of every media stream begins with: <base>/v1/media.
+func (l Links) Streams() string { return strings.TrimSuffix(l.Media, "/") + "/v1/media" }
 
 // VerifyStream reports whether Stream minted the token and it is still good.
 func (l Links) VerifyStream(p StreamPath, token string, now time.Time) bool {

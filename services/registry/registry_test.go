@@ -147,14 +147,19 @@ func TestNumbersAndApplications(t *testing.T) {
 	}
 	d.refused("invalid_number", "number", "put", map[string]any{"org": "default", "trunk": "main", "address": "call me"})
 	d.refused("not_found", "number", "put", map[string]any{"org": "default", "trunk": "main", "address": "*", "application": "none"})
+	rest := map[string]any{"org": "default", "trunk": "main", "address": "*", "application": "echo"}
+	if got := d.ok("number", "put", rest); got["address"] != trunk.AnyNumber {
+		t.Errorf("what stands for every other number is kept as %v", got)
+	}
 	d.refused("in_use", "trunk", "delete", map[string]string{"org": "default", "name": "main"})
 	d.refused("in_use", "application", "delete", map[string]string{"org": "default", "name": "echo"})
 	d.refused("invalid_agent", "application", "put", map[string]any{"org": "default", "name": "w", "agent": map[string]any{"kind": "websocket", "url": "http://x"}})
 	d.refused("invalid_fallback", "application", "put", map[string]any{"org": "default", "name": "f",
 		"fallback": map[string]any{"steps": []any{map[string]any{"redirect": map[string]any{"url": "https://x.example"}}}}})
 	d.ok("number", "delete", number)
-	d.ok("application", "delete", map[string]string{"org": "default", "name": "echo"})
+	d.refused("in_use", "application", "delete", map[string]string{"org": "default", "name": "echo"})
 	d.ok("trunk", "delete", map[string]string{"org": "default", "name": "main"})
+	d.ok("application", "delete", map[string]string{"org": "default", "name": "echo"})
 }
 
 func TestLiveCallsComeFromTheLog(t *testing.T) {

@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,8 +19,9 @@ import (
 // caller and joins the two (join): a caller whose audio cannot be connected
 // pays for no answer.
 //
-// The bridge has one id for each caller, and Asterisk makes it once: it is what
-// keeps a repeated order from making a second media leg.
+// The bridge has one id for each caller, and Asterisk makes it once: it tells
+// whoever carries out a repeated order that somebody began before. The order is
+// done, unless that one died before the media leg was made.
 func (d *driver) Answer(ctx context.Context, leg provider.Leg, in call.Instruction) error {
 	if leg.ID == "" {
 		return errNoLeg()
@@ -50,7 +52,7 @@ func unsupported(s call.Step) error {
 }
 
 func (d *driver) stream(ctx context.Context, leg provider.Leg, s *call.Stream) error {
-	if leg.Connect == nil {
+	if d.client == "" && leg.Connect == nil {
 		return provider.Errorf(provider.KindUnsupported, "nobody is there who can have the media socket dialled")
 	}
 	format, err := d.wanted(s)
@@ -65,10 +67,16 @@ func (d *driver) stream(ctx context.Context, leg provider.Leg, s *call.Stream) e
 		return err
 	}
 	bridge := d.ids.bridgeOf(leg.ID)
-	if err := d.post(ctx, "/bridges", params("type", "mixing", "bridgeId", bridge), nil); err != nil {
+	err = d.post(ctx, "/bridges", params("type", "mixing", "bridgeId", bridge), nil)
+	if provider.KindOf(err) == provider.KindConflict {
+		has, lookErr := d.hasMedia(ctx, leg.ID)
+		if has || lookErr != nil {
+			return cmp.Or(lookErr, err)
+		}
+	} else if err != nil {
 		return err
 	}
-	if err := d.mediaLeg(ctx, leg, s.StreamID, id, format); err != nil {
+	if err := d.mediaLeg(ctx, leg, s, id, format); err != nil {
 		// Whatever was made goes, so that the order may be tried again.
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.times.request)
 		defer cancel()
@@ -79,25 +87,45 @@ func (d *driver) stream(ctx context.Context, leg provider.Leg, s *call.Stream) e
 	return nil
 }
 
-// mediaLeg makes the media leg of an id and has its socket dialled. All values
-// are known to be good: some versions of Asterisk die of others.
-func (d *driver) mediaLeg(ctx context.Context, leg provider.Leg, stream, id, format string) error {
+// hasMedia reports whether a caller has a media leg.
+func (d *driver) hasMedia(ctx context.Context, caller string) (bool, error) {
+	channels, err := d.channels(ctx)
+	for i := range channels {
+		if of, ours := d.ids.callerOf(channels[i].ID); ours && of == caller {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// mediaLeg makes the media leg of an id and has its socket dialled, by a media
+// node or by Asterisk. All values are known to be good: some versions of
+// Asterisk die of others.
+func (d *driver) mediaLeg(ctx context.Context, leg provider.Leg, s *call.Stream, id, format string) error {
 	direction := d.direction
 	if direction == both {
 		direction = ""
 	}
+	side, options := "server", "f(json)"
+	if d.client != "" {
+		parameters, err := streamParameters(s.URL)
+		if err != nil {
+			return err
+		}
+		side, options = "client", options+"v("+parameters+")"
+	}
 	var made channel
 	err := d.post(ctx, "/channels/externalMedia", params("app", d.app, "channelId", id, "format", format,
-		"transport", "websocket", "encapsulation", "none", "connection_type", "server",
-		"data", argMedia, "transport_data", "f(json)", "direction", direction), &made)
-	if err != nil {
+		"transport", "websocket", "encapsulation", "none", "connection_type", side, "external_host", d.client,
+		"data", argMedia, "transport_data", options, "direction", direction), &made)
+	if err != nil || d.client != "" {
 		return err
 	}
 	connection := made.Variables["MEDIA_WEBSOCKET_CONNECTION_ID"]
 	if connection == "" || strings.ContainsAny(connection, "/?#") {
 		return provider.Errorf(provider.KindUncertain, "reply names no media socket")
 	}
-	err = leg.Connect(ctx, provider.Socket{StreamID: stream, URL: d.media + "/media/" + connection, Protocol: "media", Insecure: !d.verify})
+	err = leg.Connect(ctx, provider.Socket{StreamID: s.StreamID, URL: d.media + "/media/" + connection, Protocol: "media", Insecure: !d.verify})
 	if err != nil {
 		return &provider.Error{Kind: provider.KindUnavailable, Err: fmt.Errorf("order the media socket: %w", err)}
 	}
@@ -145,7 +173,7 @@ func (d *driver) part(ctx context.Context, caller, mediaLeg, reason string) {
 // streamOver ends the call of a stream that is over. Without a bridge the
 // caller was the first to leave, and may have gone on in the dialplan.
 func (d *driver) streamOver(ctx context.Context, caller string) {
-	err := d.rest.Do(ctx, rest.Request{Method: http.MethodDelete, Path: bridgePath(d.ids.bridgeOf(caller))}, nil)
+	err := d.quick(ctx, rest.Request{Method: http.MethodDelete, Path: bridgePath(d.ids.bridgeOf(caller))}, nil)
 	if provider.KindOf(err) == provider.KindNotFound {
 		return
 	}

@@ -59,6 +59,35 @@ func TestAnswerStream(t *testing.T) {
 	}
 }
 
+// Where a firewall wants it, Asterisk dials: nobody is told to, and what stands
+// in the URL's path travels as parameters.
+func TestAnswerAsClient(t *testing.T) {
+	p := newPBX(t)
+	p.on("POST /channels/externalMedia", 200, `{"id":"x","state":"Down","channelvars":{"MEDIA_WEBSOCKET_CONNECTION_ID":"gw"}}`)
+	in := streamOf("", 0)
+	in.Steps[0].Stream.URL = "wss://calls.example.com/pre/v1/media/default/pbx/01JABC/01JST/t4zx.a-b_c(,"
+	leg := provider.Leg{ID: testCaller, CallID: "01JABC", Connect: func(context.Context, provider.Socket) error {
+		t.Error("a media node is told to dial")
+		return nil
+	}}
+	if err := p.driver(fieldMediaMode, modeClient, fieldClient, "gw").Answer(ctx, leg, in); err != nil {
+		t.Fatal(err)
+	}
+	query, err := url.ParseQuery(strings.TrimPrefix(p.requests()[1], "POST /channels/externalMedia?"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query.Del("channelId")
+	if diff := cmp.Diff(url.Values{"app": {"trunkline"}, "format": {"ulaw"}, "transport": {"websocket"}, "encapsulation": {"none"},
+		"connection_type": {"client"}, "external_host": {"gw"}, "data": {"media"},
+		"transport_data": {"f(json)v(org=default,trunk=pbx,call=01JABC,stream=01JST,token=t4zx.a-b_c%28%2C)"}}, query); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if err := p.driver(fieldMediaMode, modeClient, fieldClient, "gw").Answer(ctx, leg, streamOf("", 0)); provider.KindOf(err) != provider.KindInvalid {
+		t.Errorf("a URL that names no stream: %v", err)
+	}
+}
+
 func TestAnswerFormats(t *testing.T) {
 	for _, test := range []struct {
 		encoding string
@@ -91,13 +120,23 @@ func TestAnswerFormats(t *testing.T) {
 	}
 }
 
-// The bridge is made once: a repeated order makes no second media leg.
+// The bridge is made once: a repeated order makes no second media leg, but the
+// one that was never made.
 func TestAnswerTwice(t *testing.T) {
 	p := newPBX(t)
 	p.on("POST /bridges", 409, `{"message":"Bridge with id already exists"}`)
-	err := p.driver().Answer(ctx, legOf(new(provider.Socket), nil), streamOf("", 0))
+	p.on("POST /channels/externalMedia", 200, madeMedia)
+	d := p.driver()
+	id, _ := d.ids.newMedia(testCaller)
+	p.on("GET /channels", 200, `[{"id":"`+testCaller+`"},{"id":"`+id+`"}]`)
+	err := d.Answer(ctx, legOf(new(provider.Socket), nil), streamOf("", 0))
 	if provider.KindOf(err) != provider.KindConflict || len(p.requests()) != 1 {
 		t.Errorf("%v after %v", err, p.requests())
+	}
+	p.on("GET /channels", 200, `[{"id":"`+testCaller+`"}]`) // whoever made the bridge died
+	var socket provider.Socket
+	if err := d.Answer(ctx, legOf(&socket, nil), streamOf("", 0)); err != nil || socket.URL == "" {
+		t.Errorf("%v, socket %+v", err, socket)
 	}
 }
 

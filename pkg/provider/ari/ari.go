@@ -35,6 +35,10 @@ const (
 	fieldFromNumbers = "from_numbers"
 	fieldFormat      = "media_format"
 	fieldDirection   = "media_direction"
+	fieldMediaMode   = "media_mode"
+	fieldClient      = "ws_client_name"
+	fieldVersion     = "asterisk_version"
+	fieldModule      = "chan_websocket"
 )
 
 // Directions of the media, as seen from Trunkline.
@@ -44,9 +48,16 @@ const (
 	onlyOut = "out"
 )
 
+// Who dials the media sockets.
+const (
+	modeServer = "websocket-server" // a media node dials Asterisk
+	modeClient = "websocket-client" // Asterisk dials a media node
+)
+
 const (
 	defaultApp    = "trunkline"
 	defaultFormat = "ulaw"
+	defaultDial   = "PJSIP/{number}"
 	addressForm   = `://[^/?#@\s]+(/[^?#@\s]*)?$`
 )
 
@@ -57,7 +68,7 @@ var spec = provider.Spec{
 	Connectivity: provider.SIP,
 	Can: []provider.Ability{
 		provider.CanListen, provider.CanAnswer, provider.CanReadStatus, provider.CanSendDTMF,
-		provider.CanReconcile, provider.CanTestLogin, provider.CanStream,
+		provider.CanReconcile, provider.CanProvision, provider.CanTestLogin, provider.CanStream,
 	},
 	Format:  formats[defaultFormat],
 	Formats: []media.Format{formats["ulaw"], formats["alaw"], formats["slin"], formats["slin16"]},
@@ -96,19 +107,31 @@ var spec = provider.Spec{
 			Description: "Where media nodes reach the PBX, without /media. Leave it empty where it is the same as above.",
 		},
 		{
+			Name: fieldMediaMode, Label: "Who connects for audio", Type: provider.Select, Default: modeServer,
+			Options: []provider.Option{
+				{Value: modeServer, Label: "Trunkline to the PBX"}, {Value: modeClient, Label: "the PBX to Trunkline"},
+			},
+			Description: "Trunkline connects to the PBX unless a firewall wants it the other way round.",
+		},
+		{
+			Name: fieldClient, Label: "Section of websocket_client.conf", Type: provider.Text,
+			Pattern: `^[A-Za-z0-9_-]{1,64}$`, Placeholder: "trunkline_media", VisibleWhen: &provider.VisibleWhen{Field: fieldMediaMode, Value: modeClient},
+			Description: "That has the address of Trunkline's media nodes.",
+		},
+		{
 			Name: fieldExtensions, Label: "Inbound extensions", Type: provider.Strings,
 			Pattern: `^\S+$`, Placeholder: "8000",
 			Description: "The numbers or extensions that callers reach here. Calls to others are turned away; leave it empty to take all.",
 		},
 		{
-			Name: fieldDial, Label: "Dial string", Type: provider.Text,
+			Name: fieldDial, Label: "Dial string", Type: provider.Text, Default: defaultDial,
 			Pattern: `^[A-Za-z0-9]+/[^\s&,]*\{(number|digits)\}[^\s&,]*$`, Placeholder: "PJSIP/{number}@carrier",
-			Description: "How a number becomes an endpoint. {number} is the number as it was dialled, {digits} is it without the plus. Without a dial string the trunk places no calls.",
+			Description: "How a number becomes an endpoint. {number} is the number as it was dialled, {digits} is it without the plus. As it is by default, a number is an endpoint of the PBX; PJSIP/{number}@carrier calls it over a trunk of the PBX.",
 		},
 		{
 			Name: fieldFromNumbers, Label: "Caller ids", Type: provider.Strings,
 			Pattern: `^\+?[0-9*#]+$`, Placeholder: "+14155550101",
-			Description: "Numbers that calls may show.",
+			Description: "Numbers that calls may show; the first is for those that name none.",
 		},
 		{
 			Name: fieldFormat, Label: "Audio", Type: provider.Select, Default: defaultFormat,
@@ -126,6 +149,14 @@ var spec = provider.Spec{
 				{Value: onlyOut, Label: "speak only"},
 			},
 			Description: "One way needs Asterisk 20.19, 22.9 or 23.3.",
+		},
+		{
+			Name: fieldVersion, Label: "Version of Asterisk", Type: provider.ReadOnly,
+			Description: "Filled in when the trunk is provisioned.",
+		},
+		{
+			Name: fieldModule, Label: "Media sockets (chan_websocket)", Type: provider.ReadOnly,
+			Description: "Filled in when the trunk is provisioned: loaded, not running or absent.",
 		},
 	},
 }
@@ -149,8 +180,11 @@ type driver struct {
 	media      string // of the media sockets, ws or wss, without a slash at the end
 	verify     bool
 	extensions []string
+	country    string // by which called numbers are read
 	dialString string
-	format     string // Asterisk's name
+	from       []string // caller ids; the first is for calls that name none
+	client     string   // section of websocket_client.conf; "" where media nodes dial
+	format     string   // Asterisk's name
 	direction  string
 	times      times
 }
@@ -162,6 +196,7 @@ var (
 	_ provider.StatusReader     = (*driver)(nil)
 	_ provider.DTMFSender       = (*driver)(nil)
 	_ provider.Reconciler       = (*driver)(nil)
+	_ provider.Provisioner      = (*driver)(nil)
 	_ provider.CredentialTester = (*driver)(nil)
 )
 
@@ -172,10 +207,15 @@ func open(c provider.Config) *driver {
 		app: app, ids: newIDs(app), base: base, verify: verifies(c),
 		media:      strings.TrimSuffix(strings.TrimRight(cmp.Or(c.String(fieldMediaURL), socketURL(base)), "/"), "/media"),
 		extensions: c.Strings(fieldExtensions),
-		dialString: c.String(fieldDial),
+		country:    c.Country,
+		dialString: cmp.Or(c.String(fieldDial), defaultDial),
+		from:       c.Strings(fieldFromNumbers),
 		format:     cmp.Or(c.String(fieldFormat), defaultFormat),
 		direction:  cmp.Or(c.String(fieldDirection), both),
 		times:      usual,
+	}
+	if c.String(fieldMediaMode) == modeClient {
+		d.client = c.String(fieldClient)
 	}
 	d.rest = &rest.Client{
 		Base: base + "/ari", Fault: fault, HTTP: d.http(),
@@ -201,22 +241,3 @@ func (d *driver) http() *http.Client {
 
 // socketURL is an address of the HTTP server for WebSockets.
 func socketURL(url string) string { return "ws" + strings.TrimPrefix(url, "http") }
-
-func checklist(c provider.Config) []provider.Check {
-	app := cmp.Or(c.String(fieldApp), defaultApp)
-	todo := []provider.Check{
-		{Text: "Wait for the release that runs calls over Asterisk: this one knows its protocols, but no service listens to it yet.", Blocking: true},
-		{Text: "Let the dialplan hand calls over: Stasis(" + app + ",inbound,${EXTEN}), and go on to Congestion() when ${STASISSTATUS} is FAILED."},
-		{Text: "Load chan_websocket.so on the PBX; audio needs Asterisk 20.18, 22.8 or 23.2. Best run 20.21, 22.11 or 23.5: earlier ones can be crashed by a request."},
-	}
-	if c.String(fieldURL) == "" || c.String(fieldUsername) == "" || c.String(fieldPassword) == "" {
-		todo = append(todo, provider.Check{Text: "Make a user in ari.conf, and fill in the address of the PBX, the user and the password.", Blocking: true})
-	}
-	if c.String(fieldDial) == "" {
-		todo = append(todo, provider.Check{Text: "Fill in the dial string, or no calls can be placed.", Blocking: true})
-	}
-	if strings.HasPrefix(c.String(fieldURL), "http:") {
-		todo = append(todo, provider.Check{Text: "Use https unless the network to the PBX is private: the password gives full control of it."})
-	}
-	return todo
-}

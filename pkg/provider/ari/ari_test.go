@@ -84,11 +84,40 @@ func TestChecklist(t *testing.T) {
 		}
 		return n
 	}
-	if n := blocking(nil); n != 3 {
-		t.Errorf("an empty trunk has %d blocking lines, want 3", n)
+	known := func(version, module string, more ...any) map[string]any {
+		return values(append([]any{fieldVersion, version, fieldModule, module, fieldDial, ""}, more...)...)
 	}
-	if n := blocking(values()); n != 1 {
-		t.Errorf("a whole one has %d blocking lines, want that it waits for its services", n)
+	for name, test := range map[string]struct {
+		values   map[string]any
+		blocking int
+		says     []string
+	}{
+		"empty":       {nil, 1, []string{"ari.conf", "20.18, 22.8 or 23.2"}},
+		"not seen":    {values(), 0, []string{"nobody has done yet", "22.11", "Stasis(trunkline,inbound,${EXTEN})"}},
+		"good":        {known("22.11.0", moduleLoaded), 0, []string{"100 is PJSIP/100"}},
+		"crashes":     {known("22.10.1", moduleLoaded), 0, []string{"Upgrade Asterisk 22.10.1 to 22.11 or later"}},
+		"old":         {known("20.7.0", moduleAbsent), 1, []string{"Asterisk 20.7.0", "upgrade to 20.21"}},
+		"no module":   {known("22.11.0", moduleAbsent), 1, []string{"without chan_websocket"}},
+		"module idle": {known("22.11.0", moduleIdle), 1, []string{"does not run"}},
+		"one way":     {known("22.8.0", moduleLoaded, fieldDirection, onlyIn), 1, []string{"one-way"}},
+		"client":      {values(fieldMediaMode, modeClient), 1, []string{"websocket_client.conf"}},
+		"own build":   {known("GIT-master-abc", moduleLoaded), 0, nil},
+	} {
+		var all strings.Builder
+		for _, c := range checklist(provider.Config{Values: test.values}) {
+			all.WriteString(c.Text + "\n")
+		}
+		for _, says := range test.says {
+			if !strings.Contains(all.String(), says) {
+				t.Errorf("%s: no %q in\n%s", name, says, &all)
+			}
+		}
+		if n := blocking(test.values); n != test.blocking {
+			t.Errorf("%s: %d blocking lines, want %d in\n%s", name, n, test.blocking, &all)
+		}
+		if strings.Contains(all.String(), "pgrade") != (name == "crashes" || name == "old") {
+			t.Errorf("%s: an upgrade is asked for, or is not, in\n%s", name, &all)
+		}
 	}
 }
 

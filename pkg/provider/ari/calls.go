@@ -1,6 +1,7 @@
 package ari
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/call"
+	"github.com/trunkline-io/trunkline/pkg/phone"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/provider/internal/rest"
 )
@@ -32,11 +34,10 @@ var number = regexp.MustCompile(`^\+?[0-9*#]{1,40}$`)
 // Dial implements provider.Driver. The channel gets a fresh id, which names the
 // call; it enters the application when it is answered.
 func (d *driver) Dial(ctx context.Context, req provider.DialRequest) (provider.DialResult, error) {
+	endpoint, ok := d.endpoint(req.To)
 	switch {
-	case d.dialString == "":
-		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "the trunk has no dial string")
-	case !number.MatchString(req.To):
-		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "to: want a number of digits, * and #")
+	case !ok:
+		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "to: want a number of digits, * and #, or an endpoint of the PBX such as PJSIP/100 or PJSIP/100@carrier")
 	case req.From != "" && !number.MatchString(req.From):
 		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "from: want a number of digits, * and #")
 	case !call.ValidID(req.CallID):
@@ -51,26 +52,36 @@ func (d *driver) Dial(ctx context.Context, req provider.DialRequest) (provider.D
 	}
 	err := d.rest.Do(ctx, rest.Request{
 		Method: http.MethodPost, Path: "/channels",
-		Query: params("endpoint", d.endpoint(req.To), "app", d.app,
+		Query: params("endpoint", endpoint, "app", d.app,
 			"appArgs", strings.TrimRight(strings.Join([]string{argOutbound, req.CallID, limit, req.SendDigits}, ","), ","),
-			"callerId", req.From, "timeout", strconv.Itoa(req.RingSeconds), "channelId", id),
+			"callerId", cmp.Or(req.From, first(d.from)), "timeout", strconv.Itoa(req.RingSeconds), "channelId", id),
 		JSON: map[string]any{"variables": map[string]string{callVariable: req.CallID}},
 	}, nil)
+	if provider.KindOf(err) == provider.KindRejected && strings.Contains(text(err), allocation) {
+		err = provider.Errorf(provider.KindRejected, "the PBX can make no such channel (%s): there is no endpoint of the name, or its phone is not registered; the trunk's dial_string says which endpoint a number is", text(err))
+	}
 	if err != nil {
 		return provider.DialResult{}, err
 	}
 	return provider.DialResult{LegID: id}, nil
 }
 
-// endpoint is the dial string of a number.
-func (d *driver) endpoint(to string) string {
-	return strings.NewReplacer("{number}", to, "{digits}", strings.TrimPrefix(to, "+")).Replace(d.dialString)
+// endpoint is the dial string of a callee: an endpoint as it is, a number as
+// the trunk's dial string has it. ok is false for what is neither.
+func (d *driver) endpoint(to string) (endpoint string, ok bool) {
+	if endpoint, ok = phone.Endpoint(to); ok {
+		return endpoint, true
+	}
+	if !number.MatchString(to) {
+		return "", false
+	}
+	return strings.NewReplacer("{number}", to, "{digits}", strings.TrimPrefix(to, "+")).Replace(d.dialString), true
 }
 
 // Hangup implements provider.Driver. The media leg and the bridge follow when
 // the event of it comes.
 func (d *driver) Hangup(ctx context.Context, leg provider.Leg) error {
-	return d.hangUp(ctx, leg.ID, "normal")
+	return d.hangUp(ctx, leg.ID, reasonOf(leg.Cause))
 }
 
 // hangUp ends a channel, for one of Asterisk's reasons.

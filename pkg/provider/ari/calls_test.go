@@ -46,10 +46,17 @@ func TestDial(t *testing.T) {
 
 func TestDialStrings(t *testing.T) {
 	for template, want := range map[string]string{
-		"PJSIP/{number}@carrier": "PJSIP/+14155550177@carrier", "PJSIP/{digits}@carrier": "PJSIP/14155550177@carrier", "Local/9{digits}@out/n": "Local/914155550177@out/n",
+		"": "PJSIP/+14155550177", "PJSIP/{number}@carrier": "PJSIP/+14155550177@carrier", "PJSIP/{digits}@carrier": "PJSIP/14155550177@carrier", "Local/9{digits}@out/n": "Local/914155550177@out/n",
 	} {
-		if got := newPBX(t).driver(fieldDial, template).endpoint("+14155550177"); got != want {
+		if got, ok := newPBX(t).driver(fieldDial, template).endpoint("+14155550177"); !ok || got != want {
 			t.Errorf("%s: %s, want %s", template, got, want)
+		}
+	}
+	for to, want := range map[string]string{
+		"PJSIP/alice": "PJSIP/alice", "PJSIP/100@trunk": "PJSIP/100@trunk", "IAX2/desk.1": "IAX2/desk.1", "100": "PJSIP/100@loop",
+	} {
+		if got, ok := newPBX(t).driver().endpoint(to); !ok || got != want {
+			t.Errorf("%s: %s, want %s", to, got, want)
 		}
 	}
 }
@@ -72,7 +79,11 @@ func TestDialRefuses(t *testing.T) {
 		"caller id":       {func(r *provider.DialRequest) { r.From = `"x" <1>` }, nil, provider.KindInvalid},
 		"call id":         {func(r *provider.DialRequest) { r.CallID = "a,b" }, nil, provider.KindInvalid},
 		"machines":        {func(r *provider.DialRequest) { r.AMD = "detect" }, nil, provider.KindUnsupported},
-		"no dial string":  {func(*provider.DialRequest) {}, []any{fieldDial, ""}, provider.KindInvalid},
+		"dialplan":        {func(r *provider.DialRequest) { r.To = "Local/9@from-internal" }, nil, provider.KindInvalid},
+		"endpoint twice":  {func(r *provider.DialRequest) { r.To = "PJSIP/100&PJSIP/200" }, nil, provider.KindInvalid},
+		"endpoint, line":  {func(r *provider.DialRequest) { r.To = "PJSIP/100,1" }, nil, provider.KindInvalid},
+		"endpoint, uri":   {func(r *provider.DialRequest) { r.To = "PJSIP/a/sip:b@c" }, nil, provider.KindInvalid},
+		"function":        {func(r *provider.DialRequest) { r.To = "PJSIP/${SHELL(id)}" }, nil, provider.KindInvalid},
 	} {
 		req := good
 		test.change(&req)
@@ -89,6 +100,10 @@ func TestDialRefuses(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	p := newPBX(t)
 	req := provider.DialRequest{CallID: "01JABC", To: "+14155550177", RingSeconds: 20}
+	p.on("POST /channels", 500, `{"error":"Allocation failed"}`)
+	if _, err := p.driver().Dial(ctx, req); err == nil || !strings.Contains(err.Error(), "dial_string") {
+		t.Errorf("%v, want what to do about it", err)
+	}
 	for body, want := range map[string]provider.Kind{`{"error":"Allocation failed"}`: provider.KindRejected, `{"message":"oops"}`: provider.KindUncertain} {
 		p.on("POST /channels", 500, body)
 		if _, err := p.driver().Dial(ctx, req); provider.KindOf(err) != want {
@@ -157,6 +172,8 @@ func TestCredentials(t *testing.T) {
 		says string
 	}{
 		"good":       {nil, nil, "", ""},
+		"no ARI":     {map[string]reply{"GET /asterisk/info": {404, `not found`}}, nil, provider.KindNotFound, "no ARI at the address"},
+		"idle":       {map[string]reply{"GET /asterisk/modules/chan_websocket.so": {200, `{"status":"Not Running"}`}}, nil, provider.KindConflict, "does not run"},
 		"password":   {nil, []any{fieldPassword, "wrong"}, provider.KindUnauthenticated, ""},
 		"old":        {map[string]reply{"GET /asterisk/info": {200, info("20.7.0")}}, nil, provider.KindUnsupported, "20.7.0"},
 		"one way":    {map[string]reply{"GET /asterisk/info": {200, info("22.8.0")}}, []any{fieldDirection, onlyIn}, provider.KindUnsupported, "one-way"},
@@ -179,6 +196,46 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case test.kind != "" && (provider.KindOf(err) != test.kind || err == nil || !strings.Contains(err.Error(), test.says)):
 			t.Errorf("%s: %v, want %s with %q", name, err, test.kind, test.says)
+		}
+	}
+}
+
+func TestDefaultCallerID(t *testing.T) {
+	p := newPBX(t)
+	req := provider.DialRequest{CallID: "01JABC", To: "100", RingSeconds: 20}
+	if _, err := p.driver(fieldFromNumbers, []any{"+14155550101", "+14155550102"}).Dial(ctx, req); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.requests()[0]; !strings.Contains(got, "callerId=%2B14155550101&") {
+		t.Errorf("%s shows not the first of the trunk's caller ids", got)
+	}
+}
+
+// Provisioning a PBX finds out what it is; one that is not fit is no error.
+func TestProvision(t *testing.T) {
+	p := newPBX(t)
+	p.on("GET /asterisk/info", 200, `{"system":{"version":"20.7.0"}}`)
+	p.on("GET /asterisk/modules/chan_websocket.so", 404, `{"message":"Module not found"}`)
+	got, err := p.driver().Provision(ctx, "pbx", provider.Inbound{})
+	if diff := cmp.Diff(map[string]string{fieldVersion: "20.7.0", fieldModule: moduleAbsent}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	p.srv.Config.Handler = refuseDelete{p, reply{403, `{"message":"Write access denied"}`}}
+	if _, err := p.driver().Provision(ctx, "pbx", provider.Inbound{}); provider.KindOf(err) != provider.KindForbidden {
+		t.Errorf("%v, want that the user may only read", err)
+	}
+}
+
+func TestHangupTellsWhy(t *testing.T) {
+	p := newPBX(t)
+	for cause, reason := range map[call.Cause]string{"": "normal", call.CauseBusy: "busy", call.CauseRejected: "rejected",
+		call.CauseNotConfigured: "unallocated", call.CauseNoAgent: "congestion", call.CauseMachine: "normal"} {
+		if err := p.driver().Hangup(ctx, provider.Leg{ID: testCaller, Cause: cause}); err != nil {
+			t.Fatal(err)
+		}
+		got := p.requests()
+		if want := "DELETE /channels/" + testCaller + "?reason=" + reason; got[len(got)-1] != want {
+			t.Errorf("%q: %s, want %s", cause, got[len(got)-1], want)
 		}
 	}
 }

@@ -23,6 +23,24 @@ const (
 	causeInvalidNumber = 28
 )
 
+// reasonOf is Asterisk's word for why a channel is hung up. A caller who was not
+// answered hears it as a status of SIP: busy is 486, rejected 403, and so on.
+func reasonOf(c call.Cause) string {
+	switch c {
+	case call.CauseBusy:
+		return "busy"
+	case call.CauseNoAnswer:
+		return "no_answer"
+	case call.CauseRejected:
+		return "rejected"
+	case call.CauseUnreachable, call.CauseNotConfigured:
+		return "unallocated"
+	case call.CauseNoAgent, call.CauseCarrier, call.CauseStreamFailed:
+		return "congestion"
+	}
+	return "normal"
+}
+
 // sipCancelled is the SIP status of a call that its caller gave up.
 const sipCancelled = 487
 

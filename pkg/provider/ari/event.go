@@ -255,6 +255,10 @@ func (i ids) kind(n *provider.Notice, e *event) {
 		if n.StreamID != "" {
 			n.Kind, n.StreamEvent = provider.StreamStatus, "stopped"
 		}
+	case "ChannelHold", "ChannelUnhold":
+		if !n.Foreign && n.StreamID == "" {
+			n.Kind = provider.Hold
+		}
 	case "ChannelTransfer":
 		n.Kind, n.RawStatus = provider.Transfer, e.State
 		detail(n, "destination", e.ReferTo.Requested.Destination)
@@ -281,8 +285,8 @@ var silent = map[string]bool{
 	"BridgeCreated": true, "BridgeDestroyed": true, "BridgeMerged": true, "BridgeVideoSourceChanged": true,
 	"BridgeBlindTransfer": true, "BridgeAttendedTransfer": true, "ChannelEnteredBridge": true, "ChannelLeftBridge": true,
 	"ChannelCallerId": true, "ChannelConnectedLine": true, "ChannelCreated": true, "ChannelDialplan": true,
-	"ChannelHangupRequest": true, "ChannelHold": true, "ChannelUnhold": true, "ChannelTalkingStarted": true,
-	"ChannelTalkingFinished": true, "ChannelToneDetected": true, "ChannelUserevent": true, "ChannelVarset": true,
+	"ChannelHangupRequest": true, "ChannelTalkingStarted": true, "ChannelTalkingFinished": true, "ChannelToneDetected": true,
+	"ChannelUserevent": true, "ChannelVarset": true,
 	"ContactStatusChange": true, "DeviceStateChanged": true, "EndpointStateChange": true, "PeerStatusChange": true,
 	"PlaybackStarted": true, "PlaybackContinuing": true, "PlaybackFinished": true, "TextMessageReceived": true,
 }

@@ -168,3 +168,13 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	}
 }
+
+// Whoever is held hears music: an agent may want to wait. It is no end.
+func TestHold(t *testing.T) {
+	for _, typ := range []string{"ChannelHold", "ChannelUnhold"} {
+		n, err := ReadEvent("trunkline", []byte(eventOf(typ, testCaller, "Up", "")))
+		if err != nil || n.Kind != provider.Hold || n.RawStatus != typ || n.LegID != testCaller {
+			t.Errorf("%s: %+v, %v", typ, n, err)
+		}
+	}
+}

@@ -25,7 +25,6 @@ type times struct {
 	most     time.Duration // of the back-off
 	stable   time.Duration // a socket that was up for it begins the back-off anew
 	janitor  time.Duration // between two reconciliations
-	orphan   time.Duration // age of a channel that the log should know by now
 	end      time.Duration // patience for the end of a channel that left
 	connect  time.Duration // patience for a media socket to be dialled
 	record   time.Duration // before a notice that was not recorded is tried again
@@ -33,10 +32,10 @@ type times struct {
 }
 
 var usual = times{
-	request: 5 * time.Second, ping: 25 * time.Second, pong: 10 * time.Second,
+	request: 3 * time.Second, ping: 25 * time.Second, pong: 10 * time.Second,
 	first: time.Second, most: 30 * time.Second, stable: 30 * time.Second,
-	janitor: time.Minute, orphan: 30 * time.Second,
-	end: 2 * time.Second, connect: 5 * time.Second, record: 200 * time.Millisecond, attempts: 4,
+	janitor: 30 * time.Second,
+	end:     2 * time.Second, connect: 5 * time.Second, record: 200 * time.Millisecond, attempts: 4,
 }
 
 // refusals is how often in a row the PBX may refuse the socket for a reason
@@ -207,9 +206,10 @@ func (l *listener) keepTrue(ctx context.Context) {
 		Type string `json:"type"`
 	}
 	noise := map[string][]kind{"disallowed": {{"ChannelVarset"}, {"ChannelDialplan"}}}
-	_ = l.rest.Do(ctx, rest.Request{Method: http.MethodPut, Path: "/applications/" + url.PathEscape(l.app) + "/eventFilter", JSON: noise}, nil) // it spares work, no more
+	_ = l.quick(ctx, rest.Request{Method: http.MethodPut, Path: "/applications/" + url.PathEscape(l.app) + "/eventFilter", JSON: noise}, nil) // it spares work, no more
+	var suspects map[string]bool
 	for {
-		l.reconcile(ctx)
+		suspects = l.reconcile(ctx, suspects)
 		if !sleep(ctx, l.times.janitor) {
 			return
 		}

@@ -163,7 +163,10 @@ func (c *codec) start(s *signal, plain bool, out []media.Event) ([]media.Event, 
 	}
 	c.started, c.plain, c.frame, c.silence = true, plain, s.FrameBytes, silenceOf(f)
 	c.marking = s.ChannelID != "" // both are of the same version
-	leg, _ := c.ids.callerOf(s.ChannelID)
+	leg, ours := c.ids.callerOf(s.ChannelID)
+	if !ours {
+		leg = s.ChannelID // and so no leg of a call: Asterisk may hand our parameters to somebody else's channel
+	}
 	d := map[string]string{}
 	for name, value := range map[string]string{"connection_id": s.ConnectionID, "channel": s.Channel, "channel_id": s.ChannelID, "format": s.Format} {
 		if value != "" {

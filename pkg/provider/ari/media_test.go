@@ -70,7 +70,7 @@ func TestStart(t *testing.T) {
 	}{
 		"json":        {string(startOf(id, "slin16", 640).Data), testCaller, formats["slin16"]},
 		"plain":       {"MEDIA_START connection_id:c channel:WebSocket/INCOMING/0x1 channel_id:" + id + " format:alaw optimal_frame_size:160 ptime:20", testCaller, formats["alaw"]},
-		"not ours":    {ulawStart, "", formats["ulaw"]},
+		"not ours":    {ulawStart, "tm-x", formats["ulaw"]},
 		"before 22.8": {"MEDIA_START connection_id:c channel:WebSocket/INCOMING/0x1 format:ulaw optimal_frame_size:160 ptime:20", "", formats["ulaw"]},
 	} {
 		events := decode(t, codecOf(t, ""), test.start)

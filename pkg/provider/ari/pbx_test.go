@@ -146,7 +146,7 @@ func (p *pbx) driver(more ...any) *driver {
 // wait for never.
 var quick = times{
 	request: 5 * time.Second, ping: time.Hour, pong: time.Hour, first: time.Millisecond, most: time.Millisecond,
-	stable: time.Hour, janitor: time.Hour, orphan: 30 * time.Second, end: time.Hour, connect: time.Hour,
+	stable: time.Hour, janitor: time.Hour, end: time.Hour, connect: time.Hour,
 	record: time.Millisecond, attempts: 3,
 }
 

@@ -2,6 +2,7 @@ package ari
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,76 +10,84 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/provider"
 )
 
-// reconcile compares the PBX with the log. A leg that the log holds for alive
-// and that has no channel has ended unheard; a channel of ours of which the log
-// does not know belongs to nobody, and is hung up. The log is asked first, so
-// that a leg which it knows has a channel or is over. A young channel is not
-// hung up: the log may only be about to hear of it, and whoever was to tell may
-// be dead, so what it waits for is told once more.
-func (l *listener) reconcile(ctx context.Context) {
-	live, err := l.sink.Live(ctx)
+// view is what a reconciliation sees: the log's live legs, then the PBX. The log
+// is asked first, so that a leg which it knows has a channel or is over.
+type view struct {
+	legs     []provider.Leg
+	channels []channel
+	bridges  []bridge
+	there    map[string]bool // channels, by id
+	known    map[string]bool // legs of the log, by id
+	bridged  map[string]bool // bridges, by id
+}
+
+func (l *listener) look(ctx context.Context) (v view, err error) {
+	if v.legs, err = l.sink.Live(ctx); err != nil {
+		return v, err
+	}
+	if v.channels, err = l.channels(ctx); err != nil {
+		return v, err
+	}
+	if err := l.get(ctx, "/bridges", nil, &v.bridges); err != nil {
+		return v, err
+	}
+	v.there, v.known, v.bridged = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i := range v.channels {
+		v.there[v.channels[i].ID] = true
+	}
+	for _, leg := range v.legs {
+		v.known[leg.ID] = true
+	}
+	for _, b := range v.bridges {
+		v.bridged[b.ID] = true
+	}
+	return v, nil
+}
+
+// reconcile compares the PBX with the log. What is wrong at one moment may only
+// be on its way to be right, so what cannot be undone is done at the second
+// sight: suspects are what was wrong at the sight before, and what is wrong now
+// is returned. At the first sight of a socket nothing is on its way to end, as
+// what happened before is told no more.
+func (l *listener) reconcile(ctx context.Context, suspects map[string]bool) (wrong map[string]bool) {
+	first := suspects == nil
+	v, err := l.look(ctx)
 	if err != nil {
-		return // next time
+		return suspects // next time
 	}
-	var ping struct {
-		Timestamp string `json:"timestamp"`
-	}
-	if err := l.get(ctx, "/asterisk/ping", nil, &ping); err != nil {
-		return
-	}
-	channels, err := l.channels(ctx)
-	if err != nil {
-		return
-	}
-	var bridges []bridge
-	if err := l.get(ctx, "/bridges", nil, &bridges); err != nil {
-		return
-	}
-	there := make(map[string]bool, len(channels))
-	for _, c := range channels {
-		there[c.ID] = true
-	}
-	known := make(map[string]bool, len(live))
-	for _, leg := range live {
-		known[leg.ID] = true
-		if leg.ID != "" && !there[leg.ID] {
+	wrong = map[string]bool{}
+	for _, leg := range v.legs {
+		if leg.ID == "" || v.there[leg.ID] {
+			continue
+		}
+		gone := "gone " + leg.ID
+		if wrong[gone] = true; first || suspects[gone] {
 			l.ghost(leg)
 		}
 	}
-	now := stamp(ping.Timestamp)
-	bridged := make(map[string]bool, len(bridges))
-	for _, b := range bridges {
-		bridged[b.ID] = true
-	}
-	for i := range channels {
-		c := &channels[i]
-		switch old := l.settled(c, now); {
-		case old && l.orphaned(c, there, known):
+	for i := range v.channels {
+		c := &v.channels[i]
+		if caller, ours := l.ids.callerOf(c.ID); ours {
+			if !v.there[caller] { // it came before its media leg, so it is gone
+				_ = l.hangUp(ctx, c.ID, "normal") // next time
+			}
+			continue
+		}
+		waits := l.waits(c, &v)
+		if !waits && !l.orphaned(c, &v) {
+			continue
+		}
+		wrong[c.ID] = true
+		switch {
+		case suspects[c.ID]:
 			_ = l.hangUp(ctx, c.ID, "congestion") // next time
-		case !old && c.Dialplan.AppName == "Stasis" && !bridged[l.ids.bridgeOf(c.ID)]:
+		case waits:
 			l.tellAgain(c)
 		}
 	}
-	l.sweepBridges(ctx, channels, bridges, now)
-}
-
-// tellAgain records once more that a caller came, or that a callee answered, of
-// whom nobody has taken care so far. For the log, what it knows already is no
-// news.
-func (l *listener) tellAgain(c *channel) {
-	_, data, _ := strings.Cut(c.Dialplan.AppData, ",")
-	e := &event{Type: "StasisStart", Application: l.app, Channel: c, Args: strings.Split(data, ","), Timestamp: c.Created}
-	n := provider.Notice{EventID: "here-" + digest(c.ID), Time: stamp(c.Created), RawStatus: e.Type}
-	l.ids.subject(&n, e, c)
-	l.ids.kind(&n, e)
-	l.lane(n.LegID).push(func(ctx context.Context) {
-		switch n.Kind {
-		case provider.InboundCall:
-			l.inbound(ctx, n)
-		case provider.Answer: // without the keys: they may be pressed already
-			l.record(ctx, n)
-		}
-	})
+	l.joinLate(&v)
+	l.sweepBridges(ctx, &v)
+	return wrong
 }
 
 // ghost records the end of a leg without a channel. It goes through the leg's
@@ -96,19 +105,20 @@ func (l *listener) ghost(leg provider.Leg) {
 	})
 }
 
-// settled reports whether a channel is so old that whoever made it has recorded
-// it. now is the PBX' own time.
-func (l *listener) settled(c *channel, now time.Time) bool {
-	created := stamp(c.Created)
-	return !created.IsZero() && now.Sub(created) > l.times.orphan
+// waits reports whether a caller, or a callee who answered, is in the
+// application without a bridge: nobody has taken care of the call so far.
+func (l *listener) waits(c *channel, v *view) bool {
+	if c.Dialplan.AppName != "Stasis" || v.bridged[l.ids.bridgeOf(c.ID)] {
+		return false
+	}
+	r := l.ids.role(c, l.app, nil)
+	return r == roleInbound || r == roleOutbound
 }
 
-// orphaned reports whether a channel is ours and of nobody's call.
-func (l *listener) orphaned(c *channel, there, known map[string]bool) bool {
-	if caller, ours := l.ids.callerOf(c.ID); ours {
-		return !there[caller]
-	}
-	if known[c.ID] {
+// orphaned reports whether a channel of a caller or a callee is ours and of
+// nobody's call.
+func (l *listener) orphaned(c *channel, v *view) bool {
+	if v.known[c.ID] {
 		return false
 	}
 	if _, ours := l.ids.callOf(c.ID); ours {
@@ -117,27 +127,51 @@ func (l *listener) orphaned(c *channel, there, known map[string]bool) bool {
 	return c.Dialplan.AppName == "Stasis" && l.ids.role(c, l.app, nil) == roleInbound
 }
 
-// sweepBridges takes away our bridges whose caller is gone, and joins media
-// legs that came into the application while nobody listened.
-func (l *listener) sweepBridges(ctx context.Context, channels []channel, bridges []bridge, now time.Time) {
-	needed := make(map[string]bool, len(channels))
-	for _, c := range channels {
-		needed[l.ids.bridgeOf(c.ID)] = true
-	}
-	bridged := map[string]bool{}
-	for _, b := range bridges {
-		for _, id := range b.Channels {
-			bridged[id] = true
+// tellAgain records once more that a caller came, or that a callee answered:
+// whoever was to tell may be dead. For the log, what it knows is no news.
+func (l *listener) tellAgain(c *channel) {
+	_, data, _ := strings.Cut(c.Dialplan.AppData, ",")
+	e := &event{Type: "StasisStart", Application: l.app, Channel: c, Args: strings.Split(data, ",")}
+	n := provider.Notice{EventID: "here-" + digest(c.ID), Time: stamp(c.Created), RawStatus: e.Type}
+	l.ids.subject(&n, e, c)
+	l.ids.kind(&n, e)
+	l.lane(n.LegID).push(func(ctx context.Context) {
+		switch n.Kind {
+		case provider.InboundCall:
+			l.inbound(ctx, n)
+		case provider.Answer: // without the keys: they may be pressed already
+			l.record(ctx, n)
 		}
+	})
+}
+
+// joinLate joins media legs that came into the application while nobody
+// listened.
+func (l *listener) joinLate(v *view) {
+	for i := range v.channels {
+		c := &v.channels[i]
+		caller, ours := l.ids.callerOf(c.ID)
+		if !ours || c.Dialplan.AppName != "Stasis" || !v.there[caller] {
+			continue
+		}
+		l.lane(caller).push(func(ctx context.Context) {
+			var b bridge
+			if err := l.get(ctx, bridgePath(l.ids.bridgeOf(caller)), nil, &b); err == nil && !slices.Contains(b.Channels, c.ID) {
+				_ = l.join(ctx, caller, c.ID) // it parts them when it fails
+			}
+		})
+	}
+}
+
+// sweepBridges takes away our bridges whose caller is gone.
+func (l *listener) sweepBridges(ctx context.Context, v *view) {
+	needed := make(map[string]bool, len(v.channels))
+	for i := range v.channels {
+		needed[l.ids.bridgeOf(v.channels[i].ID)] = true
+	}
+	for _, b := range v.bridges {
 		if strings.HasPrefix(b.ID, l.ids.bridge) && !needed[b.ID] {
 			_ = l.remove(ctx, bridgePath(b.ID), nil) // next time
-		}
-	}
-	for i := range channels {
-		c := &channels[i]
-		caller, ours := l.ids.callerOf(c.ID)
-		if ours && c.Dialplan.AppName == "Stasis" && !bridged[c.ID] && needed[l.ids.bridgeOf(caller)] && l.settled(c, now) {
-			l.lane(caller).push(func(ctx context.Context) { _ = l.join(ctx, caller, c.ID) }) // it parts them when it fails
 		}
 	}
 }

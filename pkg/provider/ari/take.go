@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/trunkline-io/trunkline/pkg/call"
+	"github.com/trunkline-io/trunkline/pkg/phone"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 )
 
@@ -40,7 +41,11 @@ func (l *listener) take(ctx context.Context, e *event, n provider.Notice) {
 // inbound takes a caller: subscribed, so that the end is heard of; ringing, so
 // that the caller's carrier waits.
 func (l *listener) inbound(ctx context.Context, n provider.Notice) {
-	if len(l.extensions) > 0 && !slices.Contains(l.extensions, n.To) {
+	called := n.To
+	if to, err := phone.Normalize(called, l.country); err == nil {
+		n.To = to // the form in which numbers are kept
+	}
+	if len(l.extensions) > 0 && !slices.Contains(l.extensions, called) && !slices.Contains(l.extensions, n.To) {
 		_ = l.hangUp(ctx, n.LegID, "unallocated") // the janitor finds who is left over
 		return
 	}

@@ -25,7 +25,7 @@ func (d *Desk) hangUp(ctx context.Context, o *bus.Order, c command.CallHangup) e
 		if err != nil {
 			return err
 		}
-		return d.hangUpLeg(ctx, o, line, provider.Leg{ID: c.Leg, CallID: o.Call})
+		return d.hangUpLeg(ctx, o, line, provider.Leg{ID: c.Leg, CallID: o.Call, Cause: c.Cause})
 	}
 	known, err := d.known(ctx, o)
 	switch {
@@ -42,7 +42,9 @@ func (d *Desk) hangUp(ctx context.Context, o *bus.Order, c command.CallHangup) e
 	if err != nil {
 		return err
 	}
-	if err := d.hangUpLeg(ctx, o, line, d.Leg(known)); err != nil {
+	leg := d.Leg(known)
+	leg.Cause = c.Cause
+	if err := d.hangUpLeg(ctx, o, line, leg); err != nil {
 		return err
 	}
 	return d.endUnreported(ctx, line, known, c.Cause)

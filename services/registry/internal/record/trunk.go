@@ -23,6 +23,7 @@ type ShownTrunk struct {
 	trunk.Trunk
 	InboundURL string           `json:"inbound_url"` // where the carrier delivers calls to its numbers
 	StatusURL  string           `json:"status_url"`  // where it tells the end of inbound calls
+	MediaURL   string           `json:"media_url"`   // what the addresses of media sockets begin with
 	Checklist  []provider.Check `json:"checklist,omitempty"`
 }
 
@@ -85,7 +86,8 @@ func (r *Records) listTrunks(ctx context.Context, q Name) (any, error) {
 	return shown, nil
 }
 
-// deleteTrunk removes a trunk that has no numbers any more.
+// deleteTrunk removes a trunk that has no numbers any more. What stands for
+// every other number is none, and goes with it.
 func (r *Records) deleteTrunk(ctx context.Context, q Name) (any, error) {
 	if _, err := r.getTrunk(ctx, q); err != nil {
 		return nil, err
@@ -94,8 +96,14 @@ func (r *Records) deleteTrunk(ctx context.Context, q Name) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(numbers) > 0 {
-		return nil, command.Refuse("in_use", "trunk %q still has %d numbers; remove them first", q.Name, len(numbers))
+	rest := subject.NumberKey(q.Org, q.Name, trunk.AnyNumber)
+	if left := slices.DeleteFunc(slices.Clone(numbers), func(key string) bool { return key == rest }); len(left) > 0 {
+		return nil, command.Refuse("in_use", "trunk %q still has %d numbers; remove them first", q.Name, len(left))
+	}
+	for _, key := range numbers {
+		if err := r.numbers.Delete(ctx, key); err != nil {
+			return nil, err
+		}
 	}
 	return q, r.trunks.Delete(ctx, subject.TrunkKey(q.Org, q.Name))
 }
@@ -170,7 +178,7 @@ func (r *Records) ask(ctx context.Context, noun, verb string, request, reply any
 }
 
 func (r *Records) shown(t trunk.Trunk) ShownTrunk {
-	s := ShownTrunk{Trunk: trunk.MaskSecrets(t), InboundURL: r.hook(t, provider.HookInbound), StatusURL: r.hook(t, provider.HookStatus)}
+	s := ShownTrunk{Trunk: trunk.MaskSecrets(t), InboundURL: r.hook(t, provider.HookInbound), StatusURL: r.hook(t, provider.HookStatus), MediaURL: r.links.Streams()}
 	if spec := provider.Lookup(t.Provider); spec != nil && spec.Checklist != nil {
 		if opened, err := r.links.Keys.OpenSecrets(t); err == nil {
 			s.Checklist = spec.Checklist(opened.ProviderConfig())
