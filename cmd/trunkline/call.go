@@ -16,7 +16,7 @@ import (
 
 type callCmd struct {
 	client
-	To          string            `arg:"" help:"Number (+14155550177) or SIP URI to ring."`
+	To          string            `arg:"" help:"Number (+14155550177), SIP URI, or endpoint of a PBX (PJSIP/100) to ring."`
 	Trunk       string            `short:"t" required:"" help:"Trunk to call over."`
 	Application string            `short:"a" required:"" help:"Application that talks to whoever answers."`
 	From        string            `help:"Caller id: one of the trunk's numbers; its first one when left out."`

@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/trunkline-io/trunkline/cmd/trunkline/internal/stack"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/ari"
 	"github.com/trunkline-io/trunkline/pkg/service"
 )
 
@@ -22,7 +23,8 @@ func TestMain(m *testing.M) {
 // story's own; TRUNKLINE_NATS_URL says where it is.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:  "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"pbx": startPBX},
 		Setup: func(e *testscript.Env) error {
 			log, err := service.NewLog(os.Stderr, "error")
 			if err != nil {
@@ -42,6 +44,18 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// startPBX is the command pbx NAME VERSION [read-only]: it starts a simulated
+// Asterisk, whose password is $PASSWORD, and sets NAME to its address.
+func startPBX(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: pbx NAME VERSION [read-only]")
+	}
+	c, err := ari.New(ari.Options{Password: ts.Getenv("PASSWORD"), Version: args[1], ReadOnly: len(args) > 2})
+	ts.Check(err)
+	ts.Defer(func() { _ = c.Close() })
+	ts.Setenv(args[0], c.APIURL())
 }
 
 // TestComposeFile holds docker-compose.yml to what the README says of it.

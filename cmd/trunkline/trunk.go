@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/provider/ari"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
 
@@ -22,22 +21,11 @@ type trunkCmd struct {
 	Remove    trunkRemoveCmd    `cmd:"" help:"Remove a trunk that has no numbers."`
 }
 
-type trunkAddCmd struct {
-	client
-	Name           string            `arg:"" help:"Name of the trunk."`
-	Provider       string            `required:"" help:"Kind of carrier; see trunkline provider list."`
-	Set            map[string]string `short:"s" help:"A field of the provider: --set account_sid=AC... A value @FILE is read from a file, env:NAME from the environment, so that secrets stay off the command line."`
-	Country        string            `help:"Country (ISO 3166) by which national numbers are read, e.g. US."`
-	APIURL         string            `name:"api-url" help:"Another address for the carrier's REST API: a proxy, a simulated carrier."`
-	AllowUnsigned  bool              `help:"Let unsigned webhooks in. Laboratory only: anybody can forge calls."`
-	CallsPerSecond float64           `help:"Bound on how fast calls are dialled; 0 for none."`
-	MaxCalls       int               `help:"Bound on calls at once; 0 for none."`
-}
-
 type shownTrunk struct {
 	trunk.Trunk
 	InboundURL string           `json:"inbound_url"`
 	StatusURL  string           `json:"status_url"`
+	MediaURL   string           `json:"media_url"`
 	Checklist  []provider.Check `json:"checklist,omitempty"`
 }
 
@@ -45,72 +33,6 @@ type recordName struct {
 	Org   string `json:"org"`
 	Name  string `json:"name,omitempty"`
 	Trunk string `json:"trunk,omitempty"`
-}
-
-// Run adds or changes a trunk.
-func (c trunkAddCmd) Run(ctx context.Context, out io.Writer) error {
-	config, err := fieldValues(c.Provider, c.Set)
-	if err != nil {
-		return err
-	}
-	t := trunk.Trunk{Org: c.Org, Name: c.Name, Provider: c.Provider, Config: config, Country: c.Country, APIURL: c.APIURL,
-		AllowUnsigned: c.AllowUnsigned, CallsPerSecond: c.CallsPerSecond, MaxCalls: c.MaxCalls}
-	var stored shownTrunk
-	if err := c.ask(ctx, "trunk", "put", t, &stored); err != nil {
-		return err
-	}
-	return c.show(out, stored)
-}
-
-// fieldValues turns texts into what the provider's fields take.
-func fieldValues(providerName string, set map[string]string) (map[string]any, error) {
-	config := map[string]any{}
-	spec := provider.Lookup(providerName)
-	for name, text := range set {
-		text, err := readValue(text)
-		if err != nil {
-			return nil, fmt.Errorf("--set %s: %w", name, err)
-		}
-		config[name] = text
-		if spec == nil {
-			continue // registry names the providers there are
-		}
-		if f, ok := spec.Field(name); ok {
-			if config[name], err = typed(f, text); err != nil {
-				return nil, fmt.Errorf("--set %s: %w", name, err)
-			}
-		}
-	}
-	return config, nil
-}
-
-func readValue(text string) (string, error) {
-	if file, ok := strings.CutPrefix(text, "@"); ok {
-		content, err := os.ReadFile(file)
-		return strings.TrimSpace(string(content)), err
-	}
-	if name, ok := strings.CutPrefix(text, "env:"); ok {
-		value, set := os.LookupEnv(name)
-		if !set {
-			return "", fmt.Errorf("the environment has no %s", name)
-		}
-		return value, nil
-	}
-	return text, nil
-}
-
-func typed(f provider.FieldSpec, text string) (any, error) {
-	switch f.Type {
-	case provider.Boolean, provider.NumberOf:
-		var v any
-		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			return nil, fmt.Errorf("%q is not a %s", text, f.Type)
-		}
-		return v, nil
-	case provider.Strings:
-		return strings.Split(text, ","), nil
-	}
-	return text, nil
 }
 
 type trunkListCmd struct{ client }
@@ -147,7 +69,8 @@ func (t shownTrunk) missing() string {
 
 type trunkShowCmd struct {
 	client
-	Name string `arg:"" help:"Name of the trunk."`
+	Name           string `arg:"" help:"Name of the trunk."`
+	AsteriskConfig bool   `name:"asterisk-config" help:"Print what has to stand in the configuration files of the trunk's Asterisk."`
 }
 
 // Run shows one trunk.
@@ -156,7 +79,14 @@ func (c trunkShowCmd) Run(ctx context.Context, out io.Writer) error {
 	if err := c.ask(ctx, "trunk", "get", recordName{Org: c.Org, Name: c.Name}, &t); err != nil {
 		return err
 	}
-	return c.show(out, t)
+	if !c.AsteriskConfig {
+		return c.show(out, t)
+	}
+	if t.Provider != "ari" {
+		return fmt.Errorf("trunk %s is of provider %s; --asterisk-config is for those of ari", t.Name, t.Provider)
+	}
+	_, err := io.WriteString(out, ari.PBXConfig(t.ProviderConfig(), t.MediaURL))
+	return err
 }
 
 func (c client) show(out io.Writer, t shownTrunk) error {
@@ -183,7 +113,9 @@ func (c client) show(out io.Writer, t shownTrunk) error {
 			rows = append(rows, []string{r.label, r.value})
 		}
 	}
-	rows = append(rows, []string{"inbound url", t.InboundURL}, []string{"status url", t.StatusURL})
+	if spec := provider.Lookup(t.Provider); spec == nil || spec.Has(provider.CanReceive) {
+		rows = append(rows, []string{"inbound url", t.InboundURL}, []string{"status url", t.StatusURL})
+	}
 	if err := table(out, "", []string{"trunk", t.Name}, rows); err != nil {
 		return err
 	}

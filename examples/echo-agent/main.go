@@ -2,6 +2,7 @@
 // application "echo" and gives back what it hears. Replace the marked line by
 // your own speech recognition, language model and voice.
 //
+//	trunkline up --no-echo             # or its own echo agent takes half of the calls
 //	trunkline application add echo
 //	go run ./examples/echo-agent
 package main

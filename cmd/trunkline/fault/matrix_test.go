@@ -16,6 +16,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus/bustest"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/ari"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/cloudonix"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/telnyx"
@@ -24,12 +25,14 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/carriersim/vonage"
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
+	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
 
 // carriers are the simulated carriers of the matrix.
 var carriers = map[string]func() (carriersim.Carrier, error){
+	"ari":       func() (carriersim.Carrier, error) { return ari.New(ari.Options{}) },
 	"cloudonix": func() (carriersim.Carrier, error) { return cloudonix.New(cloudonix.Options{}) },
 	"telnyx":    func() (carriersim.Carrier, error) { return telnyx.New(telnyx.Options{}) },
 	"plivo":     func() (carriersim.Carrier, error) { return plivo.New(plivo.Options{}) },
@@ -216,7 +219,7 @@ func (s *site) setUp(ctx context.Context, name string, carrier carriersim.Carrie
 		{"number", struct {
 			trunk.Number
 			Configure bool `json:"configure"`
-		}{trunk.Number{Org: org, Trunk: name, Address: carrier.Numbers()[0], Application: application}, true}},
+		}{trunk.Number{Org: org, Trunk: name, Address: carrier.Numbers()[0], Application: application}, provider.Lookup(carrier.Name()).Has(provider.CanConfigure)}},
 	} {
 		for {
 			err := s.stack.Bus.Ask(ctx, "registry", r.noun, "put", r.request, nil)
@@ -227,6 +230,9 @@ func (s *site) setUp(ctx context.Context, name string, carrier carriersim.Carrie
 				return fmt.Errorf("%s: %w", r.noun, err)
 			}
 		}
+	}
+	if pbx, ok := carrier.(interface{ AwaitListener(context.Context) error }); ok {
+		return pbx.AwaitListener(ctx)
 	}
 	return nil
 }

@@ -44,6 +44,10 @@ func TestMain(m *testing.M) {
 			return callctl.Run(ctx, cfg, b, log)
 		}))
 	}
+	if os.Getenv(asIngress) != "" {
+		os.Args = os.Args[:1]
+		os.Exit(ingressMain())
+	}
 	os.Exit(m.Run())
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 )
@@ -128,10 +129,21 @@ func (g *gateway) setUp(c carriersim.Carrier) error {
 	if err := g.ask("trunk", "test", map[string]string{"org": org, "name": t.Name}); err != nil {
 		return err
 	}
-	return g.ask("number", "put", struct {
+	err := g.ask("number", "put", struct {
 		trunk.Number
 		Configure bool `json:"configure"` // point it here at the carrier as well
-	}{trunk.Number{Org: org, Trunk: t.Name, Address: c.Numbers()[0], Application: application}, true})
+	}{trunk.Number{Org: org, Trunk: t.Name, Address: c.Numbers()[0], Application: application}, provider.Lookup(t.Provider).Has(provider.CanConfigure)})
+	if pbx, ok := c.(listened); ok && err == nil {
+		ctx, stop := context.WithTimeout(g.ctx, factLimit)
+		defer stop()
+		err = pbx.AwaitListener(ctx)
+	}
+	return err
+}
+
+// listened is a carrier that turns callers away until somebody listens to it.
+type listened interface {
+	AwaitListener(ctx context.Context) error
 }
 
 func (g *gateway) ask(noun, verb string, request any) error {

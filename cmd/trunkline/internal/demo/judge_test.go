@@ -123,7 +123,7 @@ func TestJudgeSlip(t *testing.T) {
 // TestComplaint holds which entries of a carrier's timeline are bad news.
 func TestComplaint(t *testing.T) {
 	for what, want := range map[string]bool{
-		"webhook status completed -> 200": false, "webhook inbound ringing -> 204": false,
+		"webhook status completed -> 200": false, "webhook inbound ringing -> 204": false, "webhook status Dial -> sent": false,
 		"webhook status completed -> 503": true, "webhook status completed -> no reply": true, "webhook status completed -> dropped": true,
 		"warning 31951 unknown event": true, "stream failed media socket: handshake answered 403": true,
 		"stream started ws://127.0.0.1/v1/media": false, "hung up by person": false,

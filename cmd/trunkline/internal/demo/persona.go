@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/ari"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/cloudonix"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/plivo"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/telnyx"
@@ -35,6 +36,7 @@ var personas = []persona{
 	{"vobiz", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return vobiz.New(vobiz.Options{}) }},
 	{"telnyx", media.Format{Encoding: media.ULaw, Rate: 8000}, func() (carriersim.Carrier, error) { return telnyx.New(telnyx.Options{}) }},
 	{"cloudonix", media.Format{Encoding: media.ULaw, Rate: 8000}, func() (carriersim.Carrier, error) { return cloudonix.New(cloudonix.Options{}) }},
+	{"ari", media.Format{Encoding: media.L16, Rate: 16000}, func() (carriersim.Carrier, error) { return ari.New(ari.Options{}) }},
 }
 
 // Names lists the carriers that can be demonstrated.

@@ -18,8 +18,9 @@ const (
 	backends
 )
 
-// mediaPrefix is where every media URL begins; see trunk.Links.
-var mediaPrefix = []byte("/v1/media/")
+// mediaPath is where every media URL begins; see trunk.Links. What follows is
+// more path, or nothing but a query.
+var mediaPath = []byte("/v1/media")
 
 // front serves ingress and media on one address, so that one tunnel or one
 // certificate is enough.
@@ -81,7 +82,7 @@ func (f *front) run(ctx context.Context, ready func()) error {
 }
 
 func (f *front) route(c *fasthttp.RequestCtx) {
-	if bytes.HasPrefix(c.Path(), mediaPrefix) {
+	if rest, ok := bytes.CutPrefix(c.Path(), mediaPath); ok && (len(rest) == 0 || rest[0] == '/') {
 		f.handlers[sockets](c)
 		return
 	}
