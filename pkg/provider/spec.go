@@ -30,6 +30,9 @@ type Spec struct {
 	// DigitsFrom names the one source of DTMF that counts where a carrier
 	// reports a digit twice; "" where it does not.
 	DigitsFrom DigitSource
+	// Sparse says that the carrier sends audio only while there is some: of a
+	// pause nothing comes.
+	Sparse bool
 
 	// Open makes a driver of a valid configuration. It does no I/O.
 	Open func(Config) (Driver, error)

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
+	"github.com/trunkline-io/trunkline/pkg/media"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 )
@@ -34,6 +35,16 @@ type Line struct {
 	Revision uint64            // of the record
 	Account  *provider.Account // nil where the configuration is broken; see Broken
 	Broken   error
+}
+
+// Asked is the format that the carrier is asked to send and take in a call of an
+// application: the application's, where the carrier has it, else the zero Format,
+// for the carrier's own.
+func (l *Line) Asked(a Application) media.Format {
+	if slices.Contains(l.Account.Spec().Formats, a.Format) {
+		return a.Format
+	}
+	return media.Format{}
 }
 
 // NewCache returns an empty cache; Watch fills it.

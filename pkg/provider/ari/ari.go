@@ -74,6 +74,7 @@ var spec = provider.Spec{
 	Formats: []media.Format{formats["ulaw"], formats["alaw"], formats["slin"], formats["slin16"]},
 	// The same digit comes as an event and on the media socket.
 	DigitsFrom: provider.DigitsFromWebhook,
+	Sparse:     true,
 	Open:       func(c provider.Config) (provider.Driver, error) { return open(c), nil },
 	NewCodec:   newCodec,
 	Checklist:  checklist,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -143,9 +142,8 @@ func (r *Receiver) stream(w *webhook, app trunk.Application, s *event.State) cal
 		StatusURL: links.Hook(trunk.HookPath{Provider: w.line.Provider, Org: s.Org, Trunk: w.line.Name, Hook: provider.HookStream, Call: s.Call}),
 		Params:    map[string]string{"call": s.Call, "stream": id},
 	}
-	if want := app.Format; slices.Contains(w.line.Account.Spec().Formats, want) {
-		stream.Encoding, stream.Rate = string(want.Encoding), want.Rate
-	}
+	want := w.line.Asked(app)
+	stream.Encoding, stream.Rate = string(want.Encoding), want.Rate
 	return call.Instruction{Steps: []call.Step{{Stream: stream}, {Hangup: &call.Hangup{}}}}
 }
 
