@@ -102,6 +102,7 @@ func TestRequestsThatReachNoWebhook(t *testing.T) {
 		request string
 		status  int
 	}{
+		"2 MB":                   {"POST /v1/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n" + strings.Repeat("x", 2<<20), 413},
 		"body announced as huge": {"POST /v1/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", 413},
 		"header too large":       {"POST /v1/inbound HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431},
 		"no HTTP":                {"hello\r\n\r\n", 400},

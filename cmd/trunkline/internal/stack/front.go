@@ -3,11 +3,13 @@ package stack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/sirupsen/logrus"
 	"github.com/valyala/fasthttp"
 )
 
@@ -26,13 +28,14 @@ var mediaPath = []byte("/v1/media")
 // certificate is enough.
 type front struct {
 	ln       net.Listener
+	log      *logrus.Logger
 	mounted  [backends]chan struct{}
 	handlers [backends]fasthttp.RequestHandler
 	closed   chan struct{} // closed once no request is in hand any more
 }
 
-func newFront(ln net.Listener) *front {
-	f := &front{ln: ln, closed: make(chan struct{})}
+func newFront(ln net.Listener, log *logrus.Logger) *front {
+	f := &front{ln: ln, log: log, closed: make(chan struct{})}
 	for i := range f.mounted {
 		f.mounted[i] = make(chan struct{})
 	}
@@ -63,7 +66,7 @@ func (f *front) run(ctx context.Context, ready func()) error {
 		}
 	}
 	server := &fasthttp.Server{
-		Handler: f.route, Name: "trunkline", MaxRequestBodySize: 1 << 20, ReadBufferSize: 16 << 10,
+		Handler: f.route, ErrorHandler: f.refuse, Logger: quiet{}, Name: "trunkline", MaxRequestBodySize: 1 << 20, ReadBufferSize: 16 << 10,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, NoDefaultServerHeader: true,
 	}
 	served := make(chan error, 1)
@@ -80,6 +83,31 @@ func (f *front) run(ctx context.Context, ready func()) error {
 	_ = f.ln.Close()                        // a server that had not begun yet was not shut down
 	return <-served
 }
+
+// refuse answers a request that cannot be read.
+func (f *front) refuse(c *fasthttp.RequestCtx, err error) {
+	status := fasthttp.StatusBadRequest
+	var small *fasthttp.ErrSmallBuffer
+	var network net.Error
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		status = fasthttp.StatusRequestEntityTooLarge
+	case errors.As(err, &small):
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+	case errors.As(err, &network) && network.Timeout():
+		status = fasthttp.StatusRequestTimeout
+	}
+	f.log.WithError(err).WithFields(logrus.Fields{"status": status, "peer": c.RemoteIP().String()}).Warn("request refused")
+	c.Response.Reset()
+	c.SetStatusCode(status)
+	c.SetConnectionClose()
+}
+
+// quiet keeps the server from saying again what refuse has said.
+type quiet struct{}
+
+// Printf implements fasthttp.Logger.
+func (quiet) Printf(string, ...any) {}
 
 func (f *front) route(c *fasthttp.RequestCtx) {
 	if rest, ok := bytes.CutPrefix(c.Path(), mediaPath); ok && (len(rest) == 0 || rest[0] == '/') {

@@ -93,7 +93,7 @@ func (s *Stack) startServices(ctx context.Context, cfg Config, ln net.Listener) 
 	s.services, s.failed = errgroup.WithContext(running)
 	ready := make(chan struct{}, 4)
 	isReady := func() { ready <- struct{}{} }
-	door := newFront(ln)
+	door := newFront(ln, cfg.Log)
 	set.ingress.Serve, set.media.Serve = door.serve(webhooks), door.serve(sockets)
 	set.media.Ready = func(string) { isReady() }
 	set.callctl.Ready, set.registry.Ready = isReady, isReady

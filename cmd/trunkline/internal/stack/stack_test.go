@@ -1,9 +1,12 @@
 package stack
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,7 +112,7 @@ func TestFrontStoppedWhileItStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := newFront(ln)
+		f := newFront(ln, bustest.Log(t))
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, backends)
 		for backend := range backends {
@@ -126,5 +129,37 @@ func TestFrontStoppedWhileItStarts(t *testing.T) {
 		if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Fatalf("the listener is still there: %v", err)
 		}
+	}
+}
+
+// TestFrontRefusesWhatItCannotRead with the status that says why.
+func TestFrontRefusesWhatItCannotRead(t *testing.T) {
+	s, err := start(t, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"2 MB":             {"POST /v1/inbound HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n" + strings.Repeat("x", 2<<20), 413},
+		"header too large": {"POST /v1/inbound HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431},
+		"no HTTP":          {"hello\r\n\r\n", 400},
+	} {
+		conn, err := net.Dial("tcp", s.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.WriteString(conn, c.request) }() // nobody reads it to its end
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if resp.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d", name, resp.StatusCode, c.status)
+		}
+		_ = conn.Close()
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
 	}
 }
