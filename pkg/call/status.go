@@ -35,3 +35,19 @@ func (s Status) Terminal() bool { return rank[s] == rank[Completed] }
 // Advances reports whether a call in state s moves when next is reported. A
 // late or repeated report moves nothing, and nothing moves after an end.
 func (s Status) Advances(next Status) bool { return rank[next] > rank[s] }
+
+// Cause is why a call ended so, "" where s does not tell: a failure has reasons
+// of its own.
+func (s Status) Cause() Cause {
+	switch s {
+	case Completed:
+		return CauseNormal
+	case Busy:
+		return CauseBusy
+	case NoAnswer:
+		return CauseNoAnswer
+	case Canceled:
+		return CauseCanceled
+	}
+	return ""
+}

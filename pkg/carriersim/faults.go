@@ -128,29 +128,19 @@ func (f *Faults) Clear() {
 }
 
 // Webhooks adds a rule for webhooks.
-func (f *Faults) Webhooks(w WebhookFault) *Struck {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r := &rule[WebhookFault]{fault: w, when: w.When}
-	f.webhooks = append(f.webhooks, r)
-	return &r.struck
-}
+func (f *Faults) Webhooks(w WebhookFault) *Struck { return add(f, &f.webhooks, w, w.When) }
 
 // REST adds a rule for REST requests.
-func (f *Faults) REST(w RESTFault) *Struck {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r := &rule[RESTFault]{fault: w, when: w.When}
-	f.rests = append(f.rests, r)
-	return &r.struck
-}
+func (f *Faults) REST(w RESTFault) *Struck { return add(f, &f.rests, w, w.When) }
 
 // Media adds a rule for media sockets.
-func (f *Faults) Media(w MediaFault) *Struck {
+func (f *Faults) Media(w MediaFault) *Struck { return add(f, &f.medias, w, w.When) }
+
+func add[F any](f *Faults, rules *[]*rule[F], fault F, when When) *Struck {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := &rule[MediaFault]{fault: w, when: w.When}
-	f.medias = append(f.medias, r)
+	r := &rule[F]{fault: fault, when: when}
+	*rules = append(*rules, r)
 	return &r.struck
 }
 

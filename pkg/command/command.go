@@ -6,7 +6,8 @@ package command
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/call"
@@ -59,14 +60,7 @@ func Decode(name string, doc []byte) (Command, error) {
 }
 
 // Types returns the names of all orders, sorted.
-func Types() []string {
-	names := make([]string, 0, len(decoders))
-	for name := range decoders {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func Types() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 // Zero returns an empty order of a type, nil when the type is unknown.
 func Zero(name string) Command {

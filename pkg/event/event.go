@@ -10,7 +10,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -124,14 +125,7 @@ func (u Unknown) MarshalJSON() ([]byte, error) {
 }
 
 // Types returns the names of all facts, sorted.
-func Types() []string {
-	names := make([]string, 0, len(decoders))
-	for name := range decoders {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func Types() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 // Zero returns an empty fact of a type, nil when the type is unknown.
 func Zero(name string) Fact {

@@ -19,7 +19,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	l.await("StasisStart", call.ID())
 	const media = "channels/externalMedia"
 	for _, row := range []struct {
@@ -98,7 +98,7 @@ func TestStates(t *testing.T) {
 	g.must(http.StatusConflict, http.MethodPost, "bridges/tb-1", "")
 	g.must(http.StatusUnprocessableEntity, http.MethodPost, "bridges/tb-1/addChannel", "channel=tl-1")
 	g.must(http.StatusBadRequest, http.MethodPost, "bridges/tb-1/addChannel", "channel=tl-2")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	l.await("StasisStart", call.ID())
 	for range 2 {
 		g.must(http.StatusNoContent, http.MethodPost, "channels/"+call.ID()+"/answer", "")

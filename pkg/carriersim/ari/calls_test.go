@@ -14,7 +14,7 @@ import (
 func TestCallIsRefusedWhereNobodyListens(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if call.Answered() || call.Status() != "Circuit/channel congestion" || !call.Saw("refused 503") {
 		t.Errorf("%s\n%s", call.Status(), call)
 	}
@@ -30,7 +30,7 @@ func TestInboundStory(t *testing.T) {
 			t.Parallel()
 			c, g := begin(t, Options{})
 			l := g.listen("trunkline")
-			call := g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 100 * time.Millisecond}, carriersim.Hangup{}}})
+			call := g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 100 * time.Millisecond}, carriersim.Hangup{}}})
 			start := l.await("StasisStart", call.ID())
 			if diff := cmp.Diff([]any{"inbound", ours}, start["args"]); diff != "" {
 				t.Error(diff)
@@ -52,7 +52,7 @@ func TestInboundStory(t *testing.T) {
 			for _, f := range frames(chirp(16000)) {
 				s.sound(f)
 			}
-			g.ended(call)
+			g.Ended(call)
 			// What comes to the same socket later shows that nothing else came before.
 			g.must(http.StatusNoContent, http.MethodDelete, "channels/tm-"+call.ID(), "")
 			l.await("ChannelDestroyed", "tm-"+call.ID())
@@ -73,9 +73,9 @@ func TestMediaAndBridgeStayWhenTheCallerGoes(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: time.Second}, carriersim.Hangup{}}})
+	call := g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: time.Second}, carriersim.Hangup{}}})
 	s := g.answer(l, call, "ulaw")
-	g.ended(call)
+	g.Ended(call)
 	s.say(`{"command":"GET_STATUS"}`)
 	s.await(`{"event":"STATUS"`, 1)
 	if diff := cmp.Diff([]string{"tm-" + call.ID()}, c.Channels()); diff != "" {
@@ -92,7 +92,7 @@ func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{Ring: time.Second})
+	call := g.RingUp(carriersim.Person{Ring: time.Second})
 	l.await("StasisStart", call.ID())
 	g.must(http.StatusOK, http.MethodPost, "applications/trunkline/subscription", "eventSource=channel:"+call.ID())
 	g.must(http.StatusNoContent, http.MethodPost, "channels/"+call.ID()+"/ring", "")
@@ -112,7 +112,7 @@ func TestRefusalsThatTheCallerSees(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
 			l := g.listen("trunkline")
-			call := g.ring(carriersim.Person{})
+			call := g.RingUp(carriersim.Person{})
 			l.await("StasisStart", call.ID())
 			g.must(http.StatusOK, http.MethodPost, "applications/trunkline/subscription", "eventSource=channel:"+call.ID())
 			g.must(http.StatusNoContent, http.MethodDelete, "channels/"+call.ID(), how)
@@ -122,7 +122,7 @@ func TestRefusalsThatTheCallerSees(t *testing.T) {
 			if end := l.await("ChannelDestroyed", call.ID()); end["cause"] != float64(want.cause) {
 				t.Errorf("end %v", end)
 			}
-			g.saw(call, fmt.Sprintf("refused %d", want.sip))
+			g.Saw(call, fmt.Sprintf("refused %d", want.sip))
 			g.must(http.StatusNotFound, http.MethodDelete, "channels/"+call.ID(), "")
 		})
 	}
@@ -170,7 +170,7 @@ var outbounds = map[string]outbound{
 	"we hang up": {
 		act: func(g *gateway, l *listener) {
 			if start := l.await("StasisStart", "tl-1"); !cmp.Equal(start["args"], []any{"outbound", "x"}) {
-				g.t.Errorf("args %v", start["args"])
+				g.T.Errorf("args %v", start["args"])
 			}
 			g.must(http.StatusNoContent, http.MethodDelete, "channels/tl-1", "reason=normal")
 		},
@@ -201,7 +201,7 @@ func TestOutboundStories(t *testing.T) {
 			if diff := cmp.Diff(row.story, l.story("tl-1")); diff != "" {
 				t.Error(diff)
 			}
-			g.ended(call)
+			g.Ended(call)
 			if n := len(c.Channels()); n != 0 {
 				t.Errorf("%d channels left", n)
 			}
@@ -250,7 +250,7 @@ func TestAnsweredWhileNobodyListens(t *testing.T) {
 	if !c.CutEvents("trunkline") {
 		t.Error("there was no socket")
 	}
-	g.ended(call)
+	g.Ended(call)
 	if !call.Answered() || !call.Saw("hung up by carrier") {
 		t.Errorf("%s", call)
 	}
@@ -262,7 +262,7 @@ func TestThreeInABridge(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{Format: "slin16"})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	s := g.answer(l, call, "slin16")
 	other := g.originate("tl-2", carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 600 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Speak{PCM: chirp(16000)}, carriersim.Press{Digits: "7"}}}, "")
 	l.await("StasisStart", "tl-2")
@@ -298,12 +298,12 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	s := g.answer(l, call, "ulaw")
 	before := g.must(http.StatusOK, http.MethodGet, "asterisk/info", "only=status")
 	g.until(func() bool { return stamp(time.Now()) != before["status"].(map[string]any)["startup_time"] })
 	c.Crash()
-	g.ended(call)
+	g.Ended(call)
 	l.await("closed", "")
 	s.closed()
 	after := g.must(http.StatusOK, http.MethodGet, "asterisk/info", "only=status")

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 func TestSecondSocketReplacesTheFirst(t *testing.T) {
@@ -23,10 +24,10 @@ func TestSecondSocketReplacesTheFirst(t *testing.T) {
 	first := g.listen("trunkline")
 	second := g.listen("trunkline")
 	first.await("ApplicationReplaced", "")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	second.await("StasisStart", call.ID())
 	// The first is open still: its pings are answered, and nothing else came.
-	if err := first.conn.WriteControl(websocket.PingMessage, []byte("there?"), time.Now().Add(patience)); err != nil {
+	if err := first.conn.WriteControl(websocket.PingMessage, []byte("there?"), time.Now().Add(gatewaytest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -34,7 +35,7 @@ func TestSecondSocketReplacesTheFirst(t *testing.T) {
 		if text != "there?" {
 			t.Errorf("pong %q", text)
 		}
-	case <-time.After(patience):
+	case <-time.After(gatewaytest.Patience):
 		t.Fatal("no pong")
 	}
 	if diff := cmp.Diff([]string{"ApplicationReplaced"}, first.story("")); diff != "" {
@@ -52,7 +53,7 @@ func TestNothingIsKept(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	l.await("StasisStart", call.ID())
 	c.CutEvents("trunkline")
 	l.await("closed", "")
@@ -73,11 +74,9 @@ func TestEventFilter(t *testing.T) {
 	if status != http.StatusOK || !cmp.Equal(app["events_disallowed"], []any{map[string]any{"type": "ChannelVarset"}}) {
 		t.Errorf("%d %v", status, app)
 	}
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	l.await("StasisStart", call.ID())
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if find(l.events, "ChannelVarset", "") != nil {
+	if len(l.events.All(func(e map[string]any) bool { return e["type"] == "ChannelVarset" })) > 0 {
 		t.Error("a filtered event came")
 	}
 }
@@ -134,7 +133,7 @@ func TestEventFaults(t *testing.T) {
 			l := g.listen("trunkline")
 			struck := c.Faults().Webhooks(row.fault)
 			call := g.originate("tl-1", carriersim.Person{Acts: []carriersim.Act{carriersim.Hangup{}}}, "")
-			g.ended(call)
+			g.Ended(call)
 			l.await("ChannelDestroyed", "tl-1")
 			if name == "late" {
 				l.await("ChannelHangupRequest", "tl-1")
@@ -193,7 +192,7 @@ func TestShapes(t *testing.T) {
 	_, g := begin(t, Options{})
 	replaced, l := g.listen("trunkline"), g.listen("trunkline")
 	replaced.await("ApplicationReplaced", "")
-	call := g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.Press{Digits: "5"}}})
+	call := g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Press{Digits: "5"}}})
 	l.await("StasisStart", call.ID())
 	g.must(http.StatusOK, http.MethodPost, "applications/trunkline/subscription", "eventSource=channel:"+call.ID())
 	g.answer(l, call, "ulaw")

@@ -33,7 +33,7 @@ func TestSaidIsHeard(t *testing.T) {
 				if outbound {
 					call = g.originate("tl-out", talker(rate), "")
 				} else {
-					call = g.ring(talker(rate))
+					call = g.RingUp(talker(rate))
 				}
 				s := g.answer(l, call, format)
 				s.sound(formats[format].bytes(tone.Sine(800, rate, audio.FrameDuration, -12)))
@@ -41,11 +41,11 @@ func TestSaidIsHeard(t *testing.T) {
 				for _, f := range s.heard(want) {
 					s.sound(f)
 				}
-				g.ended(call)
+				g.Ended(call)
 				if similarity, delay := compare.Find(chirp(rate), call.Heard(), rate); similarity < 0.95 {
 					t.Errorf("heard %.2f of what was said, %v later\n%s", similarity, delay, call)
 				}
-				frames, _ := s.got()
+				frames := s.heard(0)
 				if len(frames) > want+2 {
 					t.Errorf("%d frames of sound, want %d and no silence", len(frames), want)
 				}
@@ -65,7 +65,7 @@ func TestWideMediaForANarrowPhone(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{Rate: 8000})
 	l := g.listen("trunkline")
-	call := g.ring(talker(8000))
+	call := g.RingUp(talker(8000))
 	s := g.answer(l, call, "slin16")
 	for _, f := range frames(tone.Sine(800, 16000, audio.FrameDuration, -12)) {
 		s.sound(f)
@@ -73,7 +73,7 @@ func TestWideMediaForANarrowPhone(t *testing.T) {
 	for _, f := range s.heard(len(chirp(8000)) / audio.SamplesPerFrame(8000)) {
 		s.sound(f)
 	}
-	g.ended(call)
+	g.Ended(call)
 	if !hears(call.Heard(), chirp(8000), 8000) {
 		t.Error("the caller did not hear themselves")
 	}
@@ -102,7 +102,7 @@ func TestMarksAndFlush(t *testing.T) {
 	s.say(`{"command":"FLUSH_MEDIA"}`)
 	s.say(`{"command":"MARK_MEDIA","correlation_id":"after"}`)
 	s.await(s.marked("after"), 1)
-	_, texts := s.got()
+	texts := s.texts()
 	var marks []string
 	for _, text := range texts {
 		if strings.Contains(text, "MARK") {
@@ -112,8 +112,8 @@ func TestMarksAndFlush(t *testing.T) {
 	if diff := cmp.Diff([]string{s.marked("one"), s.marked("two"), s.marked("after")}, marks); diff != "" {
 		t.Error(diff)
 	}
-	g.saw(call, "clear")
-	g.saw(call, "mark eaten cleared")
+	g.Saw(call, "clear")
+	g.Saw(call, "mark eaten cleared")
 	if n := soundIn(call.Heard()); n > 3200+1600 {
 		t.Errorf("%d samples were heard though they were flushed", n-3200)
 	}
@@ -170,7 +170,7 @@ func TestQueueAboveItsLimits(t *testing.T) {
 	if !strings.Contains(text, `"queue_length":1000,"xon_level":800,"xoff_level":900,"queue_full":true,"bulk_media":false,"media_paused":true`) {
 		t.Error(text)
 	}
-	if _, texts := s.got(); len(texts) != 3 || !strings.HasPrefix(texts[1], `{"event":"MEDIA_XOFF"`) {
+	if texts := s.texts(); len(texts) != 3 || !strings.HasPrefix(texts[1], `{"event":"MEDIA_XOFF"`) {
 		t.Errorf("%q", texts)
 	}
 	if !call.Saw("warning media: the queue is full") {
@@ -198,7 +198,7 @@ func TestTextsThatAreDropped(t *testing.T) {
 	if text := s.await(`{"event":"ERROR"`, 2); !strings.Contains(text, "MARK_MEDIA not supported while media direction is 'in'") {
 		t.Error(text)
 	}
-	if _, texts := s.got(); len(texts) != 4 {
+	if texts := s.texts(); len(texts) != 4 {
 		t.Errorf("%q", texts)
 	}
 }
@@ -299,12 +299,12 @@ func TestMediaIsCut(t *testing.T) {
 	c, g := begin(t, Options{})
 	l := g.listen("trunkline")
 	struck := c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond, When: carriersim.When{Times: 1}})
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	g.answer(l, call, "slin16")
 	if end := l.await("ChannelDestroyed", "tm-"+call.ID()); end["cause"] != 38.0 || struck.Count() != 1 {
 		t.Errorf("%v, struck %d", end, struck.Count())
 	}
-	g.saw(call, "socket cut")
+	g.Saw(call, "socket cut")
 	g.must(http.StatusOK, http.MethodGet, "channels/"+call.ID(), "")
 	again := g.media("tn-2", "slin16", "f(json)")
 	l.await("StasisStart", "tn-2")

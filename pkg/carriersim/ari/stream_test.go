@@ -16,6 +16,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // stream is a media socket of the gateway's.
@@ -23,30 +24,35 @@ type stream struct {
 	t    testing.TB
 	conn *websocket.Conn
 	out  sync.Mutex
-
-	mu      sync.Mutex
-	texts   []string
-	frames  [][]byte
-	changed chan struct{}
-	err     error
+	came gatewaytest.Log[arrival]
 }
+
+// arrival is what came over the socket; the last is the error with which it ended.
+type arrival struct {
+	kind int // a websocket.TextMessage or BinaryMessage
+	data []byte
+	err  error
+}
+
+func (m arrival) sound() bool { return m.kind == websocket.BinaryMessage }
+func (m arrival) ended() bool { return m.err != nil }
 
 // media makes a media channel of the server kind and connects to it.
 func (g *gateway) media(id, format, options string) *stream {
-	g.t.Helper()
+	g.T.Helper()
 	doc := g.must(http.StatusOK, http.MethodPost, "channels/externalMedia", "app=trunkline&transport=websocket&encapsulation=none"+
 		"&connection_type=server&data=media,x&format="+format+"&channelId="+id+"&transport_data="+url.QueryEscape(options))
 	variables := doc["channelvars"].(map[string]any)
 	dialer := websocket.Dialer{Subprotocols: []string{"media"}}
 	conn, _, err := dialer.Dial(g.socketURL("/media/"+variables["MEDIA_WEBSOCKET_CONNECTION_ID"].(string)), nil)
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
-	return newStream(g.t, conn)
+	return newStream(g.T, conn)
 }
 
 func newStream(t testing.TB, conn *websocket.Conn) *stream {
-	s := &stream{t: t, conn: conn, changed: make(chan struct{})}
+	s := &stream{t: t, conn: conn}
 	t.Cleanup(func() { conn.Close() })
 	go s.read()
 	return s
@@ -55,18 +61,7 @@ func newStream(t testing.TB, conn *websocket.Conn) *stream {
 func (s *stream) read() {
 	for {
 		kind, data, err := s.conn.ReadMessage()
-		s.mu.Lock()
-		switch {
-		case err != nil:
-			s.err = err
-		case kind == websocket.BinaryMessage:
-			s.frames = append(s.frames, bytes.Clone(data))
-		default:
-			s.texts = append(s.texts, string(data))
-		}
-		close(s.changed)
-		s.changed = make(chan struct{})
-		s.mu.Unlock()
+		s.came.Add(arrival{kind, data, err})
 		if err != nil {
 			return
 		}
@@ -85,75 +80,37 @@ func (s *stream) sound(data []byte) { s.write(websocket.BinaryMessage, data) }
 // await waits for a text that begins with what, the nth of them.
 func (s *stream) await(what string, nth int) string {
 	s.t.Helper()
-	limit := time.After(patience)
-	for {
-		s.mu.Lock()
-		texts, changed := s.texts, s.changed
-		s.mu.Unlock()
-		n := 0
-		for _, text := range texts {
-			if strings.HasPrefix(text, what) {
-				if n++; n == nth {
-					return text
-				}
-			}
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			s.t.Fatalf("no %q among %q", what, texts)
-		}
-	}
+	return string(s.came.Await(s.t, nth, "texts "+what, func(m arrival) bool {
+		return m.kind == websocket.TextMessage && strings.HasPrefix(string(m.data), what)
+	})[nth-1].data)
 }
 
 // heard waits for n messages of sound and returns them all.
-func (s *stream) heard(n int) [][]byte {
+func (s *stream) heard(n int) (frames [][]byte) {
 	s.t.Helper()
-	limit := time.After(patience)
-	for {
-		s.mu.Lock()
-		frames, changed := s.frames, s.changed
-		s.mu.Unlock()
-		if len(frames) >= n {
-			return frames
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			s.t.Fatalf("%d messages of sound, want %d", len(frames), n)
-		}
+	for _, m := range s.came.Await(s.t, n, "messages of sound", arrival.sound) {
+		frames = append(frames, m.data)
 	}
+	return frames
 }
 
 // closed waits for the end of the socket and returns the code with which it was
-// closed.
+// closed, 0 for none.
 func (s *stream) closed() int {
 	s.t.Helper()
-	limit := time.After(patience)
-	for {
-		s.mu.Lock()
-		err, changed := s.err, s.changed
-		s.mu.Unlock()
-		var closed *websocket.CloseError
-		switch {
-		case errors.As(err, &closed):
-			return closed.Code
-		case err != nil:
-			return 0
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			s.t.Fatal("the media socket is still open")
-		}
+	var closed *websocket.CloseError
+	if errors.As(s.came.Await(s.t, 1, "the end of the socket", arrival.ended)[0].err, &closed) {
+		return closed.Code
 	}
+	return 0
 }
 
-// got returns the binary messages so far and the texts.
-func (s *stream) got() (frames [][]byte, texts []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.frames, s.texts
+// texts returns the texts so far.
+func (s *stream) texts() (list []string) {
+	for _, m := range s.came.All(func(m arrival) bool { return m.kind == websocket.TextMessage }) {
+		list = append(list, string(m.data))
+	}
+	return list
 }
 
 // chirp is sound that looks like itself at one place only.
@@ -192,8 +149,7 @@ func hears(heard, said []int16, rate int) bool {
 
 // pcm is all sound that came.
 func (s *stream) pcm(f format) (pcm []int16) {
-	data, _ := s.got()
-	for _, frame := range data {
+	for _, frame := range s.heard(0) {
 		pcm = append(pcm, f.samples(frame)...)
 	}
 	return pcm
@@ -204,7 +160,7 @@ func connected(t *testing.T, o Options, format string) (*gateway, *listener, *ca
 	t.Helper()
 	_, g := begin(t, o)
 	l := g.listen("trunkline")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	s := g.answer(l, call, format)
 	return g, l, call, s
 }

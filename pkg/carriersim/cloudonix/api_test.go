@@ -80,7 +80,7 @@ func TestPlacementIsChecked(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, status, reply, test.want)
 		}
 	}
-	call := g.ended(g.dial(doc{"workflow_id": 7}))
+	call := g.Ended(g.dial(doc{"workflow_id": 7}))
 	if !call.Saw("warning unknown or unsupported field workflow_id") {
 		t.Errorf("timeline:\n%s", call)
 	}
@@ -90,7 +90,7 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
-	call := g.ended(g.dial(doc{"cxml": "<Response/>", "profile": doc{"our-id": "01J"}}))
+	call := g.Ended(g.dial(doc{"cxml": "<Response/>", "profile": doc{"our-id": "01J"}}))
 	status, body := g.rest(http.MethodGet, sessions+"/"+call.ID(), nil)
 	if status != http.StatusOK || member[string](t, body, "status") != "connected" || member[int64](t, body, "callEndTime") < member[int64](t, body, "callAnswerTime") {
 		t.Errorf("%d %s", status, body)

@@ -18,8 +18,8 @@ func TestDuplicates(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Copies: 1, Match: func(w *carriersim.Webhook) bool { return w.Kind == carriersim.KindRecord }})
 	g.on("/voice", "<Reject/>")
-	g.ended(g.ring(carriersim.Person{}))
-	if got := g.await("/record", 2); got[0].text("call_id") != got[1].text("call_id") {
+	g.Ended(g.RingUp(carriersim.Person{}))
+	if got := g.Await("/record", 2); got[0].text("call_id") != got[1].text("call_id") {
 		t.Errorf("%v", got)
 	}
 }
@@ -31,9 +31,9 @@ func TestReorderDropAndDelay(t *testing.T) {
 	c.Faults().Webhooks(carriersim.WebhookFault{Reorder: true, Match: tells, When: carriersim.When{Times: 1}})
 	c.Faults().Webhooks(carriersim.WebhookFault{Drop: true, Match: tells, When: carriersim.When{Skip: 2, Times: 1}})
 	c.Faults().Webhooks(carriersim.WebhookFault{Delay: 300 * time.Millisecond, Match: tells, When: carriersim.When{Skip: 3, Times: 1}})
-	call := g.ended(g.dial(nil))
-	g.saw(call, "webhook record")
-	got := g.await("/update", 4) // new new processing processing busy, of which one is lost
+	call := g.Ended(g.dial(nil))
+	g.Saw(call, "webhook record")
+	got := g.Await("/update", 4) // new new processing processing busy, of which one is lost
 	if strings.Join(words(got), " ") != "new new busy processing" || got[0].listed != true || got[1].listed {
 		t.Errorf("%q", words(got))
 	}
@@ -45,14 +45,14 @@ func TestCorruptAndMissingKeys(t *testing.T) {
 	c, g := begin(t, Options{WebhookKey: key})
 	g.on("/voice", "<Reject/>")
 	c.Faults().Webhooks(carriersim.WebhookFault{Corrupt: true, When: carriersim.When{Times: 1}})
-	g.ended(g.ring(carriersim.Person{}))
-	if h := g.await("/voice", 1)[0].header; h.Get("Authorization") == "Bearer "+key || len(h.Get("X-CX-APIKey")) != 34 || h.Get("X-CX-APIKey") == c.apps[0].key {
+	g.Ended(g.RingUp(carriersim.Person{}))
+	if h := g.Await("/voice", 1)[0].header; h.Get("Authorization") == "Bearer "+key || len(h.Get("X-CX-APIKey")) != 34 || h.Get("X-CX-APIKey") == c.apps[0].key {
 		t.Errorf("corrupt: %v", h)
 	}
 	c.Faults().Clear()
 	c.Faults().Webhooks(carriersim.WebhookFault{Unsigned: true})
-	g.ended(g.ring(carriersim.Person{}))
-	if h := g.await("/voice", 2)[1].header; h.Get("Authorization") != "" || h.Get("X-CX-APIKey") != "" {
+	g.Ended(g.RingUp(carriersim.Person{}))
+	if h := g.Await("/voice", 2)[1].header; h.Get("Authorization") != "" || h.Get("X-CX-APIKey") != "" {
 		t.Errorf("unsigned: %v", h)
 	}
 }
@@ -89,7 +89,7 @@ func TestCallIsMadeThoughTheReplyIsLost(t *testing.T) {
 					t.Fatal("there was a reply")
 				}
 			}
-			if leg := g.ended(g.legTo(callee)); leg.Status() != "CONGESTION" {
+			if leg := g.Ended(g.LegTo(callee)); leg.Status() != "CONGESTION" {
 				t.Errorf("status %s", leg.Status())
 			}
 		})
@@ -112,9 +112,9 @@ func TestSocketIsCut(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
-	g.media = func(ws *websocket.Conn) { echo(t, ws, func(int) bool { return false }) }
+	g.Media(func(ws *websocket.Conn) { echo(t, ws, func(int) bool { return false }) })
 	g.on("/voice", g.stream())
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if !call.Saw("socket cut") || !call.Saw("stream stopped by gateway") || call.Status() != "ANSWER" {
 		t.Errorf("timeline:\n%s", call)
 	}
@@ -124,9 +124,9 @@ func TestRecordComesLater(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{RecordAfter: 100 * time.Millisecond})
 	g.on("/voice", "<Reject/>")
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if call.Saw("webhook record") {
 		t.Error("the record is there at once")
 	}
-	g.await("/record", 1)
+	g.Await("/record", 1)
 }

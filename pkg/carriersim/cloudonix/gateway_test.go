@@ -2,24 +2,15 @@ package cloudonix
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/fasthttp/websocket"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
-
-// patience is how long a test waits for something that must happen.
-const patience = 20 * time.Second
 
 const (
 	caller = "+14155550199"
@@ -27,19 +18,10 @@ const (
 	ours   = "+14155550101"
 )
 
-// gateway is a toy on the other side: it answers voice requests with what a
-// test tells it, remembers all webhooks, and serves media sockets.
+// gateway is a toy that answers with markup.
 type gateway struct {
-	*httptest.Server
-	t       testing.TB
+	*gatewaytest.Gateway[request]
 	carrier *Carrier
-
-	mu       sync.Mutex
-	answers  map[string]string // markup by path
-	refusals map[string]int    // HTTP status by path
-	requests []request
-	changed  chan struct{}
-	media    func(ws *websocket.Conn) // serves /media
 }
 
 // request is one webhook; of a list of updates, the one that is in it.
@@ -49,6 +31,8 @@ type request struct {
 	body         doc
 	header       http.Header
 }
+
+func (r request) Key() string { return r.path }
 
 // text returns a member that is a text, "" for others.
 func (r request) text(name string) string {
@@ -66,11 +50,9 @@ func begin(t testing.TB, o Options) (*Carrier, *gateway) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, carrier: c, answers: map[string]string{}, refusals: map[string]int{}, changed: make(chan struct{})}
-	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
-	t.Cleanup(func() {
-		c.Close()
-		g.Close()
+	g := &gateway{carrier: c}
+	g.Gateway = gatewaytest.Begin(gatewaytest.Phone{T: t, Carrier: c, From: caller, To: ours}, gatewaytest.Dialect[request]{
+		Read: readWebhook, ContentType: "application/xml",
 	})
 	if err := c.SetInbound(ours, g.URL+"/voice", g.URL+"/record"); err != nil {
 		t.Fatal(err)
@@ -78,147 +60,39 @@ func begin(t testing.TB, o Options) (*Carrier, *gateway) {
 	return c, g
 }
 
-func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/media" {
-		ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
-		if err != nil {
-			g.t.Errorf("upgrade: %v", err)
-			return
-		}
-		defer ws.Close()
-		g.media(ws)
-		return
-	}
+func readWebhook(r *http.Request, body string) (request, error) {
 	got := request{method: r.Method, path: r.URL.Path, header: r.Header.Clone(), body: doc{}}
-	body, _ := io.ReadAll(r.Body)
-	if r.Method == http.MethodGet {
+	switch {
+	case r.Method == http.MethodGet:
 		for name, values := range r.URL.Query() {
 			got.body[name] = values[0]
 		}
-	} else if err := g.decode(body, &got); err != nil {
-		g.t.Errorf("%s: %v: %s", r.URL.Path, err, body)
-	}
-	g.mu.Lock()
-	g.requests = append(g.requests, got)
-	close(g.changed)
-	g.changed = make(chan struct{})
-	markup, ok := g.answers[r.URL.Path]
-	status := g.refusals[r.URL.Path]
-	g.mu.Unlock()
-	switch {
-	case status != 0:
-		w.WriteHeader(status)
-	case !ok:
-		w.WriteHeader(http.StatusNoContent)
-	default:
-		w.Header().Set("Content-Type", "application/xml")
-		io.WriteString(w, "<Response>"+strings.ReplaceAll(markup, "%s", g.URL)+"</Response>")
-	}
-}
-
-func (g *gateway) decode(body []byte, into *request) error {
-	if into.header.Get("Content-Type") != "application/json" {
-		return fmt.Errorf("content type %q", into.header.Get("Content-Type"))
-	}
-	if bytes.HasPrefix(body, []byte("[")) {
+		return got, nil
+	case r.Header.Get("Content-Type") != "application/json":
+		return got, fmt.Errorf("content type %q", r.Header.Get("Content-Type"))
+	case strings.HasPrefix(body, "["):
 		var list []doc
-		if err := json.Unmarshal(body, &list); err != nil || len(list) != 1 {
-			return fmt.Errorf("list of %d: %w", len(list), err)
+		if err := json.Unmarshal([]byte(body), &list); err != nil || len(list) != 1 {
+			return got, fmt.Errorf("list of %d: %w", len(list), err)
 		}
-		into.body, into.listed = list[0], true
-		return nil
+		got.body, got.listed = list[0], true
+		return got, nil
 	}
-	return json.Unmarshal(body, &into.body)
+	err := json.Unmarshal([]byte(body), &got.body)
+	return got, err
 }
 
-// on answers a path with markup; %s in it is the gateway's base URL.
-func (g *gateway) on(path, markup string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.answers[path] = markup
-}
-
-func (g *gateway) refuse(path string, status int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refusals[path] = status
-}
-
-// got returns the requests to a path so far.
-func (g *gateway) got(path string) []request {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.gotLocked(path)
-}
-
-func (g *gateway) gotLocked(path string) []request {
-	var list []request
-	for _, r := range g.requests {
-		if r.path == path {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
-// await returns the requests to a path once there are n of them.
-func (g *gateway) await(path string, n int) []request {
-	g.t.Helper()
-	limit := time.After(patience)
-	for {
-		g.mu.Lock()
-		list, changed := g.gotLocked(path), g.changed
-		g.mu.Unlock()
-		if len(list) >= n {
-			return list
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			g.t.Fatalf("%d requests to %s, want %d", len(list), path, n)
-		}
-	}
-}
-
-// ring lets a person call the domain.
-func (g *gateway) ring(p carriersim.Person) *carriersim.Call {
-	g.t.Helper()
-	c, err := g.carrier.Ring(g.t.Context(), caller, ours, p)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
-}
-
-// ended waits for the end of a call.
-func (g *gateway) ended(c *carriersim.Call) *carriersim.Call {
-	g.t.Helper()
-	select {
-	case <-c.Done():
-	case <-time.After(patience):
-		g.t.Fatalf("call still runs:\n%s", c)
-	}
-	return c
-}
-
-// saw waits for an entry in a call's timeline.
-func (g *gateway) saw(c *carriersim.Call, what string) {
-	g.t.Helper()
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	if err := c.Await(ctx, what); err != nil {
-		g.t.Fatal(err)
-	}
-}
+// on answers a path with markup, filled.
+func (g *gateway) on(path, markup string) { g.On(path, "<Response>"+markup+"</Response>") }
 
 // rest makes a REST request; %d in the path is the domain. A body of nil is none.
 func (g *gateway) rest(method, path string, body any) (int, string) {
-	g.t.Helper()
+	g.T.Helper()
 	return g.restAs(g.carrier.opt.BearerToken, method, path, body)
 }
 
 func (g *gateway) restAs(token, method, path string, body any) (int, string) {
-	g.t.Helper()
+	g.T.Helper()
 	var text []byte
 	if body != nil {
 		text, _ = json.Marshal(body)
@@ -226,19 +100,10 @@ func (g *gateway) restAs(token, method, path string, body any) (int, string) {
 	path = strings.ReplaceAll(path, "%d", g.carrier.Domain())
 	req, err := http.NewRequest(method, g.carrier.APIURL()+path, bytes.NewReader(text))
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	reply, err := io.ReadAll(resp.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return resp.StatusCode, string(reply)
+	return gatewaytest.Do(g.T, req)
 }
 
 // member decodes one member of a JSON object.
@@ -262,7 +127,7 @@ const (
 
 // dial places a call over REST and returns it.
 func (g *gateway) dial(more doc) *carriersim.Call {
-	g.t.Helper()
+	g.T.Helper()
 	body := doc{"destination": callee, "caller-id": ours, "callback": g.URL + "/update"}
 	for name, value := range more {
 		body[name] = value
@@ -272,34 +137,13 @@ func (g *gateway) dial(more doc) *carriersim.Call {
 	}
 	status, reply := g.rest(http.MethodPost, place, body)
 	if status != http.StatusOK {
-		g.t.Fatalf("place: %d %s", status, reply)
+		g.T.Fatalf("place: %d %s", status, reply)
 	}
-	token := member[string](g.t, reply, "token")
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	c, err := g.carrier.AwaitCall(ctx, func(c *carriersim.Call) bool { return c.ID() == token })
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
+	return g.CallOf(member[string](g.T, reply, "token"))
 }
-
-// legTo returns the leg to a number.
-func (g *gateway) legTo(number string) *carriersim.Call {
-	g.t.Helper()
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	c, err := g.carrier.AwaitCall(ctx, func(c *carriersim.Call) bool { return c.To() == number })
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
-}
-
-func (g *gateway) mediaURL() string { return "ws" + strings.TrimPrefix(g.URL, "http") + "/media" }
 
 // stream is markup that connects a call with the gateway's media socket.
 func (g *gateway) stream() string {
-	return `<Connect><Stream url="` + g.mediaURL() + `" name="agent" statusCallback="%s/stream" statusCallbackMethod="POST">` +
+	return `<Connect><Stream url="` + g.MediaURL() + `" name="agent" statusCallback="%s/stream" statusCallbackMethod="POST">` +
 		`<Parameter name="call" value="01J"/></Stream></Connect><Hangup/>`
 }

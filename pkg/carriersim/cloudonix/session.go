@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/course"
 )
 
 // The words of sessions and their updates. None says that a conversation is
@@ -44,6 +45,7 @@ const byAPI = "api"
 // session is a call as Cloudonix handles it. The leg's id is the token.
 type session struct {
 	*carriersim.Leg
+	course    course.Course[source]
 	c         *Carrier
 	number    int    // id
 	callSID   string // of no use in REST
@@ -58,8 +60,6 @@ type session struct {
 	updates    int
 	answeredBy string
 	over       bool
-	next       *source // what a redirect over REST wants run
-	interrupt  context.CancelFunc
 	timer      *time.Timer // of the talk limit
 }
 
@@ -100,7 +100,7 @@ func (s *session) receive() {
 	}
 	s.update(wordProcessing)
 	s.update(wordRinging)
-	s.run(&source{app: s.order.app, kind: carriersim.KindInbound})
+	s.course.Run(s.Leg, &source{app: s.order.app, kind: carriersim.KindInbound}, s.runOne)
 	s.finish()
 }
 
@@ -124,7 +124,7 @@ func (s *session) place() {
 		s.HearKeys(s.order.digits)
 	}
 	s.detect()
-	s.run(&source{app: s.order.app, cxml: s.order.cxml, kind: carriersim.KindAnswer})
+	s.course.Run(s.Leg, &source{app: s.order.app, cxml: s.order.cxml, kind: carriersim.KindAnswer}, s.runOne)
 	s.finish()
 }
 
@@ -272,33 +272,8 @@ func (s *session) redirect(to source) bool {
 	if s.over || s.Context().Err() != nil {
 		return false
 	}
-	s.next = &to
-	if s.interrupt != nil {
-		s.interrupt()
-	}
+	s.course.Redirect(to)
 	return true
-}
-
-// run runs documents, one after the other, until there is no next one.
-func (s *session) run(from *source) {
-	for from != nil && s.Context().Err() == nil {
-		ctx, interrupt := context.WithCancel(s.Context())
-		s.mu.Lock()
-		s.interrupt = interrupt
-		if s.next != nil { // it came while nothing ran
-			interrupt()
-		}
-		s.mu.Unlock()
-		next := s.runOne(ctx, from)
-		interrupt()
-		s.mu.Lock()
-		if s.next != nil {
-			next, s.next = s.next, nil
-			s.Note("redirected")
-		}
-		s.mu.Unlock()
-		from = next
-	}
 }
 
 // resource is the session as the API shows it.

@@ -63,8 +63,8 @@ func TestInbound(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{WebhookKey: "a-key-of-16-and-more"})
 	g.on("/voice", `<Say>hello</Say><Hangup/>`)
-	call := g.ended(g.ring(carriersim.Person{}))
-	voice := g.await("/voice", 1)[0]
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	voice := g.Await("/voice", 1)[0]
 	shape(t, "inbound", voice.body)
 	for name, want := range map[string]string{
 		"Session": call.ID(), "Domain": "acme.cloudonix.net", "AccountSid": "acme", "From": caller, "To": ours,
@@ -79,7 +79,7 @@ func TestInbound(t *testing.T) {
 		len(h.Get("X-CX-APIKey")) != 34 || h.Get("X-CX-APIKey") == c.opt.BearerToken || h.Get("User-Agent") != "Cloudonix" {
 		t.Errorf("headers %v", h)
 	}
-	record := g.await("/record", 1)[0]
+	record := g.Await("/record", 1)[0]
 	shape(t, "record", record.body)
 	if record.text("disposition") != "ANSWER" || record.body["billsec"] != 1.0 || record.body["rated_cost"] != 0.000123 ||
 		record.body["session"].(map[string]any)["token"] != call.ID() {
@@ -105,8 +105,8 @@ func TestInboundByGet(t *testing.T) {
 	c.apps[0].Method, c.apps[0].URL = http.MethodGet, g.URL+"/voice?a=b"
 	c.mu.Unlock()
 	g.on("/voice", `<Reject reason="busy"/>`)
-	call := g.ended(g.ring(carriersim.Person{}))
-	voice := g.await("/voice", 1)[0]
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	voice := g.Await("/voice", 1)[0]
 	if voice.method != http.MethodGet || voice.text("Session") != call.ID() || voice.text("From") != caller || voice.text("a") != "b" {
 		t.Errorf("%s %v", voice.method, voice.body)
 	}
@@ -144,11 +144,11 @@ func TestInboundEnds(t *testing.T) {
 			_, g := begin(t, Options{})
 			g.on("/voice", test.markup)
 			g.on("/next", `<Reject reason="busy"/>`)
-			call := g.ended(g.ring(test.person))
+			call := g.Ended(g.RingUp(test.person))
 			if call.Status() != test.status || call.Answered() != test.answered || call.Saw("warning") != test.warned {
 				t.Errorf("status %s, answered %t, warned %t:\n%s", call.Status(), call.Answered(), call.Saw("warning"), call)
 			}
-			if got := g.await("/record", 1)[0]; got.text("disposition") != test.status || (got.body["billsec"] != 0.0) != test.answered {
+			if got := g.Await("/record", 1)[0]; got.text("disposition") != test.status || (got.body["billsec"] != 0.0) != test.answered {
 				t.Errorf("record %v", got.body)
 			}
 		})
@@ -161,7 +161,7 @@ func TestNobodyIsAsked(t *testing.T) {
 	c.mu.Lock()
 	c.dnids = nil
 	c.mu.Unlock()
-	if call := g.ended(g.ring(carriersim.Person{})); call.Status() != "CONGESTION" {
+	if call := g.Ended(g.RingUp(carriersim.Person{})); call.Status() != "CONGESTION" {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if _, err := c.Ring(t.Context(), caller, "+14155550000", carriersim.Person{}); err == nil {
@@ -175,15 +175,15 @@ func TestApplicationFails(t *testing.T) {
 	c.mu.Lock()
 	c.domain.set(profileUpdates, g.URL+"/update")
 	c.mu.Unlock()
-	g.refuse("/voice", http.StatusServiceUnavailable)
-	call := g.ended(g.ring(carriersim.Person{}))
-	g.saw(call, "webhook record") // after all updates
-	got := g.got("/update")
+	g.Answer("/voice", func(request) string { return "" })
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	g.Saw(call, "webhook record") // after all updates
+	got := g.Got("/update")
 	if last := got[len(got)-1]; last.text("status") != "error" || last.text("direction") != "incoming" {
 		t.Errorf("last update %v", last.body)
 	}
-	if call.Status() != "FAILED" || call.Answered() || len(g.got("/voice")) != 1 {
-		t.Errorf("asked %d times:\n%s", len(g.got("/voice")), call)
+	if call.Status() != "FAILED" || call.Answered() || len(g.Got("/voice")) != 1 {
+		t.Errorf("asked %d times:\n%s", len(g.Got("/voice")), call)
 	}
 }
 
@@ -192,8 +192,8 @@ func TestOutboundUpdates(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Ring: 50 * time.Millisecond})
 	g.on("/answer", `<Say>hello</Say><Say>bye</Say>`)
-	call := g.ended(g.dial(doc{"profile": doc{"our-id": "01J"}, "send-digits": "12#"}))
-	updates := g.await("/update", 11)
+	call := g.Ended(g.dial(doc{"profile": doc{"our-id": "01J"}, "send-digits": "12#"}))
+	updates := g.Await("/update", 11)
 	want := []string{"new", "new", "processing", "processing", "ringing", "ringing", "connected", "connected", "connected", "connected", "connected"}
 	if diff := cmp.Diff(want, words(updates)); diff != "" {
 		t.Errorf("words (-want +got):\n%s", diff)
@@ -210,14 +210,14 @@ func TestOutboundUpdates(t *testing.T) {
 	if len(ids) != len(updates) || last.body["callEndTime"] == nil || updates[9].body["callEndTime"] != nil {
 		t.Errorf("%d ids for %d updates, last %v", len(ids), len(updates), last.body)
 	}
-	answer := g.await("/answer", 1)[0]
+	answer := g.Await("/answer", 1)[0]
 	if answer.method != http.MethodGet || answer.text("Direction") != "outbound-api" || answer.text("CallStatus") != "in-progress" {
 		t.Errorf("%s %v", answer.method, answer.body)
 	}
 	if call.Digits() != "12#" || call.Status() != "ANSWER" {
 		t.Errorf("digits %q:\n%s", call.Digits(), call)
 	}
-	g.await("/record", 1)
+	g.Await("/record", 1)
 }
 
 func TestOutboundEnds(t *testing.T) {
@@ -240,13 +240,13 @@ func TestOutboundEnds(t *testing.T) {
 			c, g := begin(t, Options{})
 			c.Expect(callee, test.person)
 			g.on("/voice", "<Say>a</Say>")
-			call := g.ended(g.dial(test.order))
-			record := g.await("/record", 1)[0]
+			call := g.Ended(g.dial(test.order))
+			record := g.Await("/record", 1)[0]
 			if record.text("disposition") != test.disposition || call.Status() != test.disposition {
 				t.Errorf("record %v:\n%s", record.body, call)
 			}
-			g.saw(call, "webhook record") // after all updates
-			if got := words(g.got("/update")); got[len(got)-1] != test.word || slices.Contains(got, "completed") {
+			g.Saw(call, "webhook record") // after all updates
+			if got := words(g.Got("/update")); got[len(got)-1] != test.word || slices.Contains(got, "completed") {
 				t.Errorf("words %q", got)
 			}
 		})
@@ -258,11 +258,11 @@ func TestHangUpOverREST(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Ring: time.Minute})
 	call := g.dial(nil)
-	g.saw(call, "ringing")
+	g.Saw(call, "ringing")
 	if status, body := g.rest(http.MethodDelete, sessions+"/"+call.ID(), nil); status != http.StatusNoContent || body != "" {
 		t.Errorf("%d %s", status, body)
 	}
-	if g.ended(call).Status() != "CANCEL" {
+	if g.Ended(call).Status() != "CANCEL" {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if status, _ := g.rest(http.MethodDelete, sessions+"/"+call.ID(), nil); status != http.StatusNotFound {
@@ -275,14 +275,14 @@ func TestRedirectOverREST(t *testing.T) {
 	_, g := begin(t, Options{})
 	g.on("/voice", `<Say loop="0">a</Say>`)
 	g.on("/else", `<Say>elsewhere</Say>`)
-	call := g.ring(carriersim.Person{})
-	g.saw(call, "says a")
+	call := g.RingUp(carriersim.Person{})
+	g.Saw(call, "says a")
 	path := "/calls/%d/sessions/" + call.ID() + "/application"
 	if status, body := g.rest(http.MethodPost, path, doc{"url": g.URL + "/else", "method": "POST"}); status != http.StatusOK || member[string](t, body, "token") != call.ID() {
 		t.Errorf("%d %s", status, body)
 	}
-	g.saw(call, "redirected")
-	if g.ended(call); !call.Saw("says elsewhere") {
+	g.Saw(call, "redirected")
+	if g.Ended(call); !call.Saw("says elsewhere") {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if status, _ := g.rest(http.MethodPost, path, doc{"cxml": "<Response/>"}); status != http.StatusNotFound {
@@ -295,16 +295,16 @@ func TestMachineDetection(t *testing.T) {
 	c, g := begin(t, Options{DetectAfter: 50 * time.Millisecond})
 	c.Expect(callee, carriersim.Person{Machine: true})
 	g.on("/answer", `<Pause length="1"/>`)
-	g.ended(g.dial(doc{"machineDetection": "Enable", "asyncAmd": true, "asyncAmdStatusCallback": g.URL + "/amd"}))
-	verdict := g.await("/amd", 1)[0]
+	g.Ended(g.dial(doc{"machineDetection": "Enable", "asyncAmd": true, "asyncAmdStatusCallback": g.URL + "/amd"}))
+	verdict := g.Await("/amd", 1)[0]
 	if verdict.text("AnsweredBy") != "machine_start" || verdict.text("MachineDetectionDuration") != "50" || verdict.text("Session") == "" {
 		t.Errorf("%v", verdict.body)
 	}
-	if g.got("/answer")[0].text("AnsweredBy") != "" {
+	if g.Got("/answer")[0].text("AnsweredBy") != "" {
 		t.Error("the voice request knows the verdict")
 	}
-	g.ended(g.dial(doc{"machineDetection": "DetectMessageEnd"}))
-	if got := g.await("/answer", 2)[1]; got.text("AnsweredBy") != "machine_end_beep" {
+	g.Ended(g.dial(doc{"machineDetection": "DetectMessageEnd"}))
+	if got := g.Await("/answer", 2)[1]; got.text("AnsweredBy") != "machine_end_beep" {
 		t.Errorf("%v", got.body)
 	}
 }
@@ -315,15 +315,15 @@ func TestDial(t *testing.T) {
 	c.Expect("sip:desk@pbx.example", carriersim.Person{Ring: 50 * time.Millisecond, Acts: []carriersim.Act{carriersim.Wait{For: 200 * time.Millisecond}, carriersim.Hangup{}}})
 	g.on("/voice", `<Dial callerId="+14155550101" timeout="5" trunks="main" action="%s/after"><Number>`+callee+`</Number><Sip>sip:desk@pbx.example;transport=tls</Sip></Dial>`)
 	g.on("/after", "<Say>bye</Say>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	if after := g.await("/after", 1)[0]; after.text("CallStatus") != "completed" || after.text("Session") != call.ID() {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	if after := g.Await("/after", 1)[0]; after.text("CallStatus") != "completed" || after.text("Session") != call.ID() {
 		t.Errorf("%v", after.body)
 	}
-	leg := g.legTo("sip:desk@pbx.example;transport=tls")
+	leg := g.LegTo("sip:desk@pbx.example;transport=tls")
 	if !call.Answered() || call.AnsweredAt().Before(leg.AnsweredAt()) || leg.Parent() != call.ID() || leg.From() != ours || call.Saw("warning") {
 		t.Errorf("timeline:\n%s%s", call, leg)
 	}
-	if n := len(g.got("/record")); n > 1 {
+	if n := len(g.Got("/record")); n > 1 {
 		t.Errorf("%d records: a dialled leg is no session", n)
 	}
 }
@@ -334,12 +334,12 @@ func TestDialLeavesTheCallerUnanswered(t *testing.T) {
 	c.Expect(callee, carriersim.Person{Outcome: carriersim.Busy})
 	g.on("/voice", `<Dial action="%s/after"><Number>`+callee+`</Number></Dial>`)
 	g.on("/after", "<Hangup/>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	if after := g.await("/after", 1)[0]; after.text("CallStatus") != "busy" || call.Answered() {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	if after := g.Await("/after", 1)[0]; after.text("CallStatus") != "busy" || call.Answered() {
 		t.Errorf("%v:\n%s", after.body, call)
 	}
 	g.on("/voice", `<Dial trunks="none"><Number>`+callee+`</Number></Dial>`)
-	if call := g.ended(g.ring(carriersim.Person{})); !call.Saw("warning trunk") {
+	if call := g.Ended(g.RingUp(carriersim.Person{})); !call.Saw("warning trunk") {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -352,12 +352,12 @@ func TestConference(t *testing.T) {
 	g.on("/answer", room)
 	g.on("/voice", room)
 	first := g.dial(nil)
-	g.saw(first, "joined conference room")
-	second := g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 200 * time.Millisecond}, carriersim.Hangup{}}})
-	g.ended(first)
-	g.ended(second)
+	g.Saw(first, "joined conference room")
+	second := g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 200 * time.Millisecond}, carriersim.Hangup{}}})
+	g.Ended(first)
+	g.Ended(second)
 	var events []string
-	for _, r := range g.await("/conference", 6) {
+	for _, r := range g.Await("/conference", 6) {
 		shape(t, "conference", r.body)
 		events = append(events, r.text("StatusCallbackEvent"))
 	}

@@ -66,10 +66,10 @@ func TestEcho(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	got := make(chan []doc, 1)
-	g.media = func(ws *websocket.Conn) { got <- echo(t, ws, func(int) bool { return false }) }
+	g.Media(func(ws *websocket.Conn) { got <- echo(t, ws, func(int) bool { return false }) })
 	g.on("/voice", g.stream())
 	said := tone.Sine(440, 8000, 400*time.Millisecond, -10)
-	call := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: said}, carriersim.Press{Digits: "5#"}, carriersim.Wait{For: 300 * time.Millisecond}, carriersim.Hangup{},
 	}}))
 	messages := map[string]doc{}
@@ -91,7 +91,7 @@ func TestEcho(t *testing.T) {
 		t.Errorf("timeline:\n%s", call)
 	}
 	var events []string
-	for _, r := range g.await("/stream", 2) {
+	for _, r := range g.Await("/stream", 2) {
 		events = append(events, r.text("StreamEvent"))
 		if r.text("StreamName") != "agent" || r.text("Session") != call.ID() {
 			t.Errorf("%v", r.body)
@@ -105,9 +105,9 @@ func TestEcho(t *testing.T) {
 func TestGatewayClosesTheSocket(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) { echo(t, ws, func(frames int) bool { return frames == 3 }) }
+	g.Media(func(ws *websocket.Conn) { echo(t, ws, func(frames int) bool { return frames == 3 }) })
 	g.on("/voice", strings.Replace(g.stream(), "<Hangup/>", "<Say>bye</Say>", 1))
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if !call.Saw("stream stopped by gateway") || !call.Saw("says bye") || call.Status() != "ANSWER" {
 		t.Errorf("timeline:\n%s", call)
 	}
@@ -116,7 +116,7 @@ func TestGatewayClosesTheSocket(t *testing.T) {
 func TestClearAndWhatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		hear(t, ws)
 		id := hear(t, ws)["streamSid"]
 		loud := base64.StdEncoding.EncodeToString(make([]byte, 8000)) // mu-law 0 is as loud as can be
@@ -127,9 +127,9 @@ func TestClearAndWhatIsNotKnown(t *testing.T) {
 		for range 20 {
 			hear(t, ws)
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	for _, what := range []string{"clear", "warning audio in pieces of 8000 bytes", `warning unknown event "mark"`, `warning media names stream "other"`} {
 		if !call.Saw(what) {
 			t.Errorf("no %q:\n%s", what, call)
@@ -162,14 +162,14 @@ func TestStreamThatCannotBe(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
 			g.on("/voice", test.markup)
-			call := g.ended(g.ring(carriersim.Person{}))
+			call := g.Ended(g.RingUp(carriersim.Person{}))
 			if !call.Saw(test.saw) || call.Status() != test.status {
 				t.Errorf("timeline:\n%s", call)
 			}
 			if name == "bad url" && call.Saw("says bye") {
 				t.Error("the application went on after a bad URL")
 			}
-			if name == "nobody" && g.await("/stream", 1)[0].text("StreamEvent") != "stream-error" {
+			if name == "nobody" && g.Await("/stream", 1)[0].text("StreamEvent") != "stream-error" {
 				t.Error("the failure was not told")
 			}
 		})

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 func TestAuthentication(t *testing.T) {
@@ -64,7 +64,7 @@ func TestAuthentication(t *testing.T) {
 func TestDialIsRefused(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	for name, change := range map[string]gatewaytest.Doc{
+	for name, change := range map[string]switchtest.Doc{
 		"no to":           {"to": nil},
 		"bad to":          {"to": "0177"},
 		"one bad to":      {"to": callee + "<x"},
@@ -80,7 +80,7 @@ func TestDialIsRefused(t *testing.T) {
 		"short detection": {"machine_detection": "true", "machine_detection_time": 1000},
 		"long name":       {"caller_name": strings.Repeat("x", 51)},
 		"lost parent":     {"parent_call_uuid": "0", "error_if_parent_not_found": true},
-		"nested":          {"to": gatewaytest.Doc{"number": callee}},
+		"nested":          {"to": switchtest.Doc{"number": callee}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, doc := g.REST(http.MethodPost, "/Call/", g.Order(change))
@@ -97,7 +97,7 @@ func TestDialIsRefused(t *testing.T) {
 	if n := len(c.Calls()); n != 0 {
 		t.Errorf("%d calls were made", n)
 	}
-	status, doc := g.REST(http.MethodPost, "/Call/", g.Order(gatewaytest.Doc{"colour": "red", "to": "+" + callee}))
+	status, doc := g.REST(http.MethodPost, "/Call/", g.Order(switchtest.Doc{"colour": "red", "to": "+" + callee}))
 	if status != 201 || doc["message"] != "call fired" || doc["api_id"] == nil {
 		t.Errorf("%d %v", status, doc)
 	}
@@ -112,7 +112,7 @@ func TestLookAtCall(t *testing.T) {
 	c, g := begin(t, Options{RecordAfter: time.Hour})
 	c.Expect(callee, carriersim.Person{})
 	g.On("/answer", `<Wait length="600"/>`)
-	call := g.Dial(gatewaytest.Doc{"to": "+" + callee})
+	call := g.Dial(switchtest.Doc{"to": "+" + callee})
 	g.Saw(call, "answered")
 	path := "/Call/" + call.ID() + "/"
 	status, doc := g.REST(http.MethodGet, path+"?status=live", nil)
@@ -146,7 +146,7 @@ func TestRecords(t *testing.T) {
 	c.Expect(callee, carriersim.Person{Acts: []carriersim.Act{carriersim.Hangup{}}})
 	c.Expect("14155550178", carriersim.Person{Outcome: carriersim.Busy})
 	g.On("/answer", `<Speak>a</Speak>`)
-	answered, busy := g.Ended(g.Dial(nil)), g.Ended(g.Dial(gatewaytest.Doc{"to": "14155550178"}))
+	answered, busy := g.Ended(g.Dial(nil)), g.Ended(g.Dial(switchtest.Doc{"to": "14155550178"}))
 	status, doc := g.REST(http.MethodGet, "/Call/"+answered.ID()+"/", nil)
 	for name, want := range map[string]any{
 		"bill_duration": doc["call_duration"], "billed_duration": 60.0, "call_direction": "outbound", "from_number": ours, "to_number": callee,
@@ -203,14 +203,14 @@ func TestTransferIsRefused(t *testing.T) {
 	g.Saw(call, "ringing")
 	path := "/Call/" + call.ID() + "/"
 	for name, test := range map[string]struct {
-		order gatewaytest.Doc
+		order switchtest.Doc
 		want  int
 	}{
-		"ringing": {gatewaytest.Doc{"aleg_url": g.URL + "/x"}, 404},
-		"no URL":  {gatewaytest.Doc{"legs": "aleg"}, 400},
-		"bad URL": {gatewaytest.Doc{"aleg_url": "x"}, 400},
-		"no leg":  {gatewaytest.Doc{"legs": "cleg", "aleg_url": g.URL + "/x"}, 400},
-		"b leg":   {gatewaytest.Doc{"legs": "bleg", "bleg_url": g.URL + "/x"}, 400},
+		"ringing": {switchtest.Doc{"aleg_url": g.URL + "/x"}, 404},
+		"no URL":  {switchtest.Doc{"legs": "aleg"}, 400},
+		"bad URL": {switchtest.Doc{"aleg_url": "x"}, 400},
+		"no leg":  {switchtest.Doc{"legs": "cleg", "aleg_url": g.URL + "/x"}, 400},
+		"b leg":   {switchtest.Doc{"legs": "bleg", "bleg_url": g.URL + "/x"}, 400},
 	} {
 		if status, doc := g.REST(http.MethodPost, path, test.order); status != test.want {
 			t.Errorf("%s: %d %v", name, status, doc)
@@ -228,16 +228,16 @@ func TestNumbersAndApplications(t *testing.T) {
 	if diff := cmp.Diff([]string{"+14155550101", "+14155550102", "+442079460000"}, c.Config()["from_numbers"]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	status, doc := g.REST(http.MethodPost, "/Application/", gatewaytest.Doc{"app_name": "not this name", "answer_url": g.URL + "/second"})
+	status, doc := g.REST(http.MethodPost, "/Application/", switchtest.Doc{"app_name": "not this name", "answer_url": g.URL + "/second"})
 	if status != 400 {
 		t.Errorf("bad name: %d %v", status, doc)
 	}
-	status, doc = g.REST(http.MethodPost, "/Application/", gatewaytest.Doc{"app_name": "trunkline", "answer_url": g.URL + "/second", "answer_method": "GET"})
+	status, doc = g.REST(http.MethodPost, "/Application/", switchtest.Doc{"app_name": "trunkline", "answer_url": g.URL + "/second", "answer_method": "GET"})
 	app, _ := doc["app_id"].(string)
 	if status != 201 || doc["message"] != "created" || len(app) != 17 {
 		t.Fatalf("create: %d %v", status, doc)
 	}
-	if status, doc := g.REST(http.MethodPost, "/Application/"+app+"/", gatewaytest.Doc{"hangup_url": g.URL + "/second-hangup", "app_id": "9"}); status != 202 || doc["message"] != "changed" {
+	if status, doc := g.REST(http.MethodPost, "/Application/"+app+"/", switchtest.Doc{"hangup_url": g.URL + "/second-hangup", "app_id": "9"}); status != 202 || doc["message"] != "changed" {
 		t.Errorf("change: %d %v", status, doc)
 	}
 	_, doc = g.REST(http.MethodGet, "/Application/"+app+"/", nil)
@@ -245,10 +245,10 @@ func TestNumbersAndApplications(t *testing.T) {
 		doc["sip_uri"] != "sip:"+app+"@app.plivo.com" || doc["app_id"] != app {
 		t.Errorf("application %v", doc)
 	}
-	if status, doc := g.REST(http.MethodPost, "/Number/14155550102/", gatewaytest.Doc{"app_id": app}); status != 202 || doc["message"] != "changed" {
+	if status, doc := g.REST(http.MethodPost, "/Number/14155550102/", switchtest.Doc{"app_id": app}); status != 202 || doc["message"] != "changed" {
 		t.Errorf("attach: %d %v", status, doc)
 	}
-	if status, _ := g.REST(http.MethodPost, "/Number/14155550102/", gatewaytest.Doc{"app_id": "1"}); status != 400 {
+	if status, _ := g.REST(http.MethodPost, "/Number/14155550102/", switchtest.Doc{"app_id": "1"}); status != 400 {
 		t.Errorf("attach to nothing: %d", status)
 	}
 	_, doc = g.REST(http.MethodGet, "/Number/14155550102/", nil)
@@ -261,7 +261,7 @@ func TestNumbersAndApplications(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Ended(call)
-	gatewaytest.Want(t, g.Await("/second", 1)[0].Form, map[string]string{"To": "14155550102"})
+	switchtest.Want(t, g.Await("/second", 1)[0].Form, map[string]string{"To": "14155550102"})
 	g.Await("/second-hangup", 1)
 	for query, want := range map[string]int{"": 3, "number_startswith=1415": 2, "limit=2": 2, "limit=2&offset=2": 1} {
 		_, doc := g.REST(http.MethodGet, "/Number/?"+query, nil)
@@ -278,7 +278,7 @@ func TestNumbersAndApplications(t *testing.T) {
 	if _, doc = g.REST(http.MethodGet, "/Number/14155550102/", nil); doc["application"] != nil {
 		t.Errorf("number of a deleted application %v", doc)
 	}
-	g.REST(http.MethodPost, "/Number/14155550101/", gatewaytest.Doc{"app_id": nil})
+	g.REST(http.MethodPost, "/Number/14155550101/", switchtest.Doc{"app_id": nil})
 	if _, doc = g.REST(http.MethodGet, "/Number/14155550101/", nil); doc["application"] != nil {
 		t.Errorf("detached number %v", doc)
 	}

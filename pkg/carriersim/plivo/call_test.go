@@ -2,7 +2,6 @@ package plivo
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 // local reads a time of a callback in the account's zone.
@@ -34,7 +34,7 @@ func TestInbound(t *testing.T) {
 	}
 	g.Ended(call)
 	voice := g.Await("/voice", 1)[0]
-	gatewaytest.Want(t, voice.Form, map[string]string{
+	switchtest.Want(t, voice.Form, map[string]string{
 		"CallUUID": call.ID(), "CallStatus": "ringing", "Direction": "inbound", "Event": "StartApp", "From": caller, "To": ours,
 		"CallerName": "+" + caller, "ParentAuthID": "MATRUNKLINE000000001", "BillRate": "0.00550",
 		"STIRVerification": "Verified", "STIRAttestation": "A", "RequestUUID": "",
@@ -47,7 +47,7 @@ func TestInbound(t *testing.T) {
 		t.Errorf("SessionStart %v, %v", start, err)
 	}
 	form := g.Await("/hangup", 1)[0].Form
-	gatewaytest.Want(t, form, map[string]string{
+	switchtest.Want(t, form, map[string]string{
 		"Event": "Hangup", "CallStatus": "completed", "BillDuration": form.Get("Duration"), "TotalCost": "0.00550",
 		"HangupCause": "NORMAL_CLEARING", "HangupCauseCode": "4000", "HangupCauseName": "Normal Hangup", "HangupSource": "Answer XML",
 	})
@@ -66,12 +66,12 @@ func TestOutbound(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect("+"+callee, carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 100 * time.Millisecond}, carriersim.Hangup{}}})
 	g.On("/answer", `<Speak loop="0">hello there</Speak>`)
-	call := g.Ended(g.Dial(gatewaytest.Doc{
+	call := g.Ended(g.Dial(switchtest.Doc{
 		"from": "+" + ours, "to": "+" + callee, "answer_method": nil, "answer_url": g.URL + "/answer?run=42",
 		"ring_url": g.URL + "/all", "hangup_url": g.URL + "/all", "sip_headers": "call=01J,org=7",
 	}))
 	answer := g.Await("/answer", 1)[0].Form
-	gatewaytest.Want(t, answer, map[string]string{
+	switchtest.Want(t, answer, map[string]string{
 		"CallUUID": call.ID(), "RequestUUID": call.ID(), "ALegUUID": call.ID(), "ALegRequestUUID": call.ID(), "CallStatus": "in-progress",
 		"Event": "StartApp", "Direction": "outbound", "From": ours, "To": callee, "BillRate": "0.01000", "CallerName": "",
 		"STIRVerification": "Not Applicable", "X-PH-call": "01J", "X-PH-org": "7",
@@ -80,8 +80,8 @@ func TestOutbound(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	all := g.Await("/all", 2)
-	gatewaytest.Want(t, all[0].Form, map[string]string{"CallStatus": "ringing", "CallUUID": call.ID()})
-	gatewaytest.Want(t, all[1].Form, map[string]string{"HangupSource": "Callee", "HangupCauseCode": "4000", "TotalCost": "0.01000"})
+	switchtest.Want(t, all[0].Form, map[string]string{"CallStatus": "ringing", "CallUUID": call.ID()})
+	switchtest.Want(t, all[1].Form, map[string]string{"HangupSource": "Callee", "HangupCauseCode": "4000", "TotalCost": "0.01000"})
 }
 
 func TestOutboundEnds(t *testing.T) {
@@ -108,13 +108,13 @@ func TestOutboundEnds(t *testing.T) {
 			if test.person != nil {
 				c.Expect(callee, *test.person)
 			}
-			call := g.Ended(g.Dial(gatewaytest.Doc{"ring_timeout": 1}))
+			call := g.Ended(g.Dial(switchtest.Doc{"ring_timeout": 1}))
 			if call.Status() != test.want["CallStatus"] || call.Answered() || call.Billed() {
 				t.Errorf("status %s:\n%s", call.Status(), call)
 			}
 			form := g.Await("/hangup", 1)[0].Form
-			gatewaytest.Want(t, form, test.want)
-			gatewaytest.Want(t, form, map[string]string{"AnswerTime": "", "Duration": "0", "BillDuration": "0", "TotalCost": "0.00000"})
+			switchtest.Want(t, form, test.want)
+			switchtest.Want(t, form, map[string]string{"AnswerTime": "", "Duration": "0", "BillDuration": "0", "TotalCost": "0.00000"})
 			if rang := len(g.Got("/ring")) > 0; rang != test.rings || len(g.Got("/answer")) != 0 {
 				t.Errorf("rang %t, want %t; %d answers", rang, test.rings, len(g.Got("/answer")))
 			}
@@ -128,7 +128,7 @@ func TestHangupGoesToTheAnswerURL(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	g.On("/answer", "<Hangup/>")
-	g.Ended(g.Dial(gatewaytest.Doc{"hangup_url": nil}))
+	g.Ended(g.Dial(switchtest.Doc{"hangup_url": nil}))
 	if diff := cmp.Diff([]string{"StartApp", "Hangup"}, g.Events("/answer", 2)); diff != "" {
 		t.Errorf("dial (-want +got):\n%s", diff)
 	}
@@ -153,7 +153,7 @@ func TestDocumentIsTriedThreeTimes(t *testing.T) {
 			if err := c.SetInbound(ours, g.URL+"/voice"+fragment, g.URL+"/hangup"); err != nil {
 				t.Fatal(err)
 			}
-			g.OnForm("/voice", func(url.Values) string { return "" })
+			g.Answer("/voice", func(gatewaytest.Form) string { return "" })
 			call := g.Ended(g.RingUp(carriersim.Person{}))
 			if n := strings.Count(call.String(), "webhook inbound StartApp -> 500"); n != want {
 				t.Errorf("%d tries, want %d", n, want)
@@ -165,18 +165,18 @@ func TestDocumentIsTriedThreeTimes(t *testing.T) {
 func TestMachineDetection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		order    gatewaytest.Doc
+		order    switchtest.Doc
 		machine  bool
 		told     bool   // by a callback
 		answered string // Machine on the answer request
 		code     string // of the end
 	}{
-		"beside, human":     {gatewaytest.Doc{"machine_detection": "true", "machine_detection_url": "%s/amd"}, false, false, "", "4000"},
-		"beside, machine":   {gatewaytest.Doc{"machine_detection": "true", "machine_detection_url": "%s/amd"}, true, true, "", "4000"},
-		"beside, dropped":   {gatewaytest.Doc{"machine_detection": "hangup", "machine_detection_url": "%s/amd"}, true, true, "", "9100"},
-		"in front, human":   {gatewaytest.Doc{"machine_detection": "true", "machine_detection_time": 2000}, false, false, "", "4000"},
-		"in front, machine": {gatewaytest.Doc{"machine_detection": "true"}, true, false, "true", "4000"},
-		"in front, dropped": {gatewaytest.Doc{"machine_detection": "hangup"}, true, false, "", "9100"},
+		"beside, human":     {switchtest.Doc{"machine_detection": "true", "machine_detection_url": "%s/amd"}, false, false, "", "4000"},
+		"beside, machine":   {switchtest.Doc{"machine_detection": "true", "machine_detection_url": "%s/amd"}, true, true, "", "4000"},
+		"beside, dropped":   {switchtest.Doc{"machine_detection": "hangup", "machine_detection_url": "%s/amd"}, true, true, "", "9100"},
+		"in front, human":   {switchtest.Doc{"machine_detection": "true", "machine_detection_time": 2000}, false, false, "", "4000"},
+		"in front, machine": {switchtest.Doc{"machine_detection": "true"}, true, false, "true", "4000"},
+		"in front, dropped": {switchtest.Doc{"machine_detection": "hangup"}, true, false, "", "9100"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +201,7 @@ func TestMachineDetection(t *testing.T) {
 			}
 			g.Ended(call)
 			form := g.Await("/hangup", 1)[0].Form
-			gatewaytest.Want(t, form, map[string]string{"HangupCauseCode": test.code, "CallStatus": "completed"})
+			switchtest.Want(t, form, map[string]string{"HangupCauseCode": test.code, "CallStatus": "completed"})
 			if test.machine != (form.Get("Machine") == "true") {
 				t.Errorf("hangup %v", form)
 			}
@@ -211,7 +211,7 @@ func TestMachineDetection(t *testing.T) {
 				}
 				return
 			}
-			gatewaytest.Want(t, g.Await("/amd", 1)[0].Form, map[string]string{"Event": "MachineDetection", "Machine": "true", "CallStatus": "in-progress", "IfMachine": ""})
+			switchtest.Want(t, g.Await("/amd", 1)[0].Form, map[string]string{"Event": "MachineDetection", "Machine": "true", "CallStatus": "in-progress", "IfMachine": ""})
 		})
 	}
 }
@@ -221,7 +221,7 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{CallsPerSecond: 1})
 	const others = "14155550178"
-	g.REST(http.MethodPost, "/Call/", g.Order(gatewaytest.Doc{"to": others + strings.Repeat("<"+others, 59)}))
+	g.REST(http.MethodPost, "/Call/", g.Order(switchtest.Doc{"to": others + strings.Repeat("<"+others, 59)}))
 	last := g.Dial(nil)
 	path := "/Call/" + last.ID() + "/"
 	if status, doc := g.REST(http.MethodGet, path+"?status=queued", nil); status != 200 || doc["call_status"] != "queued" || doc["request_uuid"] != last.ID() {

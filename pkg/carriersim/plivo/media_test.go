@@ -11,7 +11,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/audio/g711"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 // TestMessages holds every message of a call against the documented form, and
@@ -19,11 +19,11 @@ import (
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{AuthID: "MATRUNKLINE000000001"})
-	serve, all := gatewaytest.Listen(t)
-	g.Media = serve
+	serve, all := switchtest.Listen(t)
+	g.Media(serve)
 	g.On("/voice", g.Stream(`audioTrack="inbound" streamTimeout="86400" extraHeaders="call=01JABC,agent=support-en"`))
 	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
-		carriersim.Speak{PCM: gatewaytest.Beep(440, 100*time.Millisecond)}, carriersim.Press{Digits: "5"}, carriersim.Hangup{},
+		carriersim.Speak{PCM: switchtest.Beep(440, 100*time.Millisecond)}, carriersim.Press{Digits: "5"}, carriersim.Hangup{},
 	}}))
 	messages := all()
 	if len(messages) < 10 {
@@ -67,16 +67,16 @@ func TestMessages(t *testing.T) {
 func TestSendDTMF(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.Media = func(ws *websocket.Conn) {
-		start, _ := gatewaytest.Read(t, ws)
-		gatewaytest.Write(t, ws, `{"event":"sendDTMF","dtmf":"12*#"}`)
-		gatewaytest.Write(t, ws, `{"event":"sendDTMF","dtmf":"x"}`)
-		gatewaytest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID) // not of Plivo's words
-		gatewaytest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"read it all"}`, start.Start.StreamID)
-		for m, ok := gatewaytest.Read(t, ws); ok && m.Event != "playedStream"; {
-			m, ok = gatewaytest.Read(t, ws)
+	g.Media(func(ws *websocket.Conn) {
+		start, _ := switchtest.Read(t, ws)
+		switchtest.Write(t, ws, `{"event":"sendDTMF","dtmf":"12*#"}`)
+		switchtest.Write(t, ws, `{"event":"sendDTMF","dtmf":"x"}`)
+		switchtest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID) // not of Plivo's words
+		switchtest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"read it all"}`, start.Start.StreamID)
+		for m, ok := switchtest.Read(t, ws); ok && m.Event != "playedStream"; {
+			m, ok = switchtest.Read(t, ws)
 		}
-	}
+	})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`))
 	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if call.Digits() != "12*#" || !call.Saw(`warning digits "x"`) || !call.Saw(`warning message "stop"`) {
@@ -94,13 +94,13 @@ func TestStopIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
-			g.Media = func(ws *websocket.Conn) {
-				gatewaytest.Read(t, ws)
+			g.Media(func(ws *websocket.Conn) {
+				switchtest.Read(t, ws)
 				if name == "gateway" {
-					gatewaytest.Close(ws)
+					switchtest.Close(ws)
 				}
-				gatewaytest.Ignore(ws)
-			}
+				switchtest.Ignore(ws)
+			})
 			g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream#rc=5"`))
 			call := g.Ended(g.RingUp(person))
 			if diff := cmp.Diff([]string{"StartStream", "StopStream"}, g.Events("/stream", 2)); diff != "" {

@@ -1,11 +1,10 @@
 package plivo
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 const (
@@ -15,7 +14,7 @@ const (
 )
 
 // begin starts a carrier and a gateway that checks V3 as Plivo documents it.
-func begin(t testing.TB, o Options) (*Carrier, *gatewaytest.Gateway) {
+func begin(t testing.TB, o Options) (*Carrier, *switchtest.Gateway) {
 	t.Helper()
 	c, err := New(o)
 	if err != nil {
@@ -23,28 +22,27 @@ func begin(t testing.TB, o Options) (*Carrier, *gatewaytest.Gateway) {
 	}
 	id, _ := c.Config()["auth_id"].(string)
 	token, _ := c.Config()["auth_token"].(string)
-	return c, gatewaytest.Begin(t, gatewaytest.Side{
+	return c, switchtest.Begin(t, switchtest.Side{
 		Carrier: c, Account: "/v1/Account/" + id,
 		Authorize: func(r *http.Request) { r.SetBasicAuth(id, token) },
-		Verify: func(r *http.Request, url, body string) error {
-			text := textV3(r.Method, overHTTP(url), body) + "." + r.Header.Get(headerV3Nonce)
-			owner, main := c.account.Sign(text)
+		Refuse: func(r *http.Request, url, body string) int {
+			owner, main := c.account.Sign(textV3(r.Method, overHTTP(url), body) + "." + r.Header.Get(headerV3Nonce))
 			if r.Header.Get(headerV3) != owner || r.Header.Get(headerMaV3) != main {
-				return fmt.Errorf("signature %q of %q", r.Header.Get(headerV3), text)
+				return http.StatusForbidden
 			}
-			return nil
+			return 0
 		},
 		Caller: caller, Callee: callee, Ours: ours,
 	})
 }
 
-func plain(t testing.TB) *gatewaytest.Gateway {
+func plain(t testing.TB) *switchtest.Gateway {
 	_, g := begin(t, Options{})
 	return g
 }
 
-func TestMedia(t *testing.T)           { gatewaytest.Media(t, plain) }
-func TestCalls(t *testing.T)           { gatewaytest.Calls(t, plain) }
-func TestDialEnds(t *testing.T)        { gatewaytest.DialEnds(t, plain, false) }
-func TestFaults(t *testing.T)          { gatewaytest.Faults(t, plain) }
-func TestFaultSignatures(t *testing.T) { gatewaytest.FaultSignatures(t, plain) }
+func TestMedia(t *testing.T)           { switchtest.Media(t, plain) }
+func TestCalls(t *testing.T)           { switchtest.Calls(t, plain) }
+func TestDialEnds(t *testing.T)        { switchtest.DialEnds(t, plain, false) }
+func TestFaults(t *testing.T)          { switchtest.Faults(t, plain) }
+func TestFaultSignatures(t *testing.T) { switchtest.FaultSignatures(t, plain) }

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 // TestSignatures holds the signed texts against signatures that Plivo or its
@@ -104,7 +105,7 @@ func TestHandshakeIsSignedForThePublicURL(t *testing.T) {
 		}
 	}
 	form := g.Await("/stream", 1)[0].Form
-	gatewaytest.Want(t, form, map[string]string{"Event": "DroppedStream", "ServiceURL": public + "/v1/media/01J/token?sig=k1"})
+	switchtest.Want(t, form, map[string]string{"Event": "DroppedStream", "ServiceURL": public + "/v1/media/01J/token?sig=k1"})
 	if form.Get("Error") == "" || !call.Saw("stream failed") {
 		t.Errorf("form %v:\n%s", form, call)
 	}

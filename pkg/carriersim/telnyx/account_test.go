@@ -99,8 +99,8 @@ func TestVersionOne(t *testing.T) {
 	c.apps[0].APIVersion = "1"
 	c.mu.Unlock()
 	seen := make(chan *http.Request, 8)
-	g.handle("/hook", func(_ http.ResponseWriter, r *http.Request) { seen <- r })
-	g.ring(carriersim.Person{})
+	g.Handle("/hook", func(_ http.ResponseWriter, r *http.Request) { seen <- r })
+	g.RingUp(carriersim.Person{})
 	r := <-seen
 	if r.Header.Get("X-Telnyx-Signature") == "" || r.Header.Get("Telnyx-Signature-Ed25519") != "" {
 		t.Errorf("headers %v", r.Header)

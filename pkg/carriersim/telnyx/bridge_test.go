@@ -31,14 +31,14 @@ func TestTransfer(t *testing.T) {
 			g.command(e.control(), "answer", `{"client_state":"`+state("mine")+`"}`)
 		}
 	})
-	call := g.ring(carriersim.Person{})
-	g.saw(call, "answered")
+	call := g.RingUp(carriersim.Person{})
+	g.Saw(call, "answered")
 	if status, doc := g.command(call.ID(), "transfer", `{"to":"`+agent+`","timeout_secs":30}`); status != 200 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	other := g.ended(g.legTo(agent))
-	g.ended(call)
-	first, second := g.await("call.hangup", 2)[0].payload, g.await("call.initiated", 2)[1].payload
+	other := g.Ended(g.LegTo(agent))
+	g.Ended(call)
+	first, second := g.Await("call.hangup", 2)[0].payload, g.Await("call.initiated", 2)[1].payload
 	if other.From() != ours || other.Parent() != call.ID() || second["client_state"] != state("mine") || second["state"] != "bridging" ||
 		second["call_session_id"] != first["call_session_id"] {
 		t.Errorf("second leg from %s: %v", other.From(), second)
@@ -58,9 +58,9 @@ func TestTransferThatFails(t *testing.T) {
 	c.Expect(callee, carriersim.Person{})
 	c.Expect(agent, carriersim.Person{Outcome: carriersim.Busy})
 	call := g.dial("")
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	g.command(call.ID(), "transfer", `{"to":"`+agent+`","from":"`+ours+`","target_leg_client_state":"`+state("b")+`"}`)
-	end := g.await("call.hangup", 1)[0].payload
+	end := g.Await("call.hangup", 1)[0].payload
 	if end["hangup_cause"] != "user_busy" || end["client_state"] != state("b") || !call.EndedAt().IsZero() {
 		t.Errorf("%v\n%s", end, call)
 	}
@@ -69,9 +69,9 @@ func TestTransferThatFails(t *testing.T) {
 	}
 	c.Expect(agent, carriersim.Person{Ring: time.Hour})
 	g.command(call.ID(), "transfer", `{"to":"`+agent+`","from":"`+ours+`"}`)
-	g.await("call.initiated", 3)
+	g.Await("call.initiated", 3)
 	g.command(call.ID(), "hangup", "")
-	g.await("call.hangup", 3)
+	g.Await("call.hangup", 3)
 }
 
 // TestForward transfers a leg that nobody has answered.
@@ -79,9 +79,9 @@ func TestForward(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Expect(agent, hangsUp(200*time.Millisecond))
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	g.command(call.ID(), "transfer", `{"to":"`+agent+`"}`)
-	if g.ended(call); !call.Billed() || !call.Saw("bridged") {
+	if g.Ended(call); !call.Billed() || !call.Saw("bridged") {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -96,37 +96,37 @@ func TestBridgeWithAStream(t *testing.T) {
 			c.Expect(callee, carriersim.Person{})
 			c.Expect(agent, carriersim.Person{})
 			bridged := make(chan struct{})
-			g.media = func(ws *websocket.Conn) {
+			g.Media(func(ws *websocket.Conn) {
 				readEvent(t, ws, "start")
 				<-bridged
 				writeAudio(t, ws, ulaw, beep)
 				write(t, ws, `{"event":"mark","mark":{"name":"end"}}`)
 				readEvent(t, ws, "mark")
-			}
+			})
 			first := g.dial(`"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_bidirectional_target_legs":"` + target + `"`)
-			g.saw(first, "stream started")
+			g.Saw(first, "stream started")
 			status, doc := g.rest(http.MethodPost, "/v2/calls", fmt.Sprintf(`{"connection_id":%q,"to":%q,"from":%q,"link_to":%q}`, c.opt.ConnectionID, agent, ours, first.ID()))
 			if status != 200 {
 				t.Fatalf("%d %v", status, doc)
 			}
-			second := g.legTo(agent)
-			g.saw(second, "answered")
+			second := g.LegTo(agent)
+			g.Saw(second, "answered")
 			if status, doc := g.command(first.ID(), "bridge", `{"call_control_id":"`+second.ID()+`","park_after_unbridge":"self"}`); status != 200 {
 				t.Fatalf("%d %v", status, doc)
 			}
-			g.await("call.bridged", 2)
+			g.Await("call.bridged", 2)
 			close(bridged)
-			g.await("streaming.stopped", 1)
+			g.Await("streaming.stopped", 1)
 			if status, doc := g.command(first.ID(), "bridge", `{"call_control_id":"`+second.ID()+`","prevent_double_bridge":true}`); status != 422 {
 				t.Errorf("second bridge: %d %v", status, doc)
 			}
 			g.command(second.ID(), "hangup", "")
-			g.ended(second)
+			g.Ended(second)
 			if !first.EndedAt().IsZero() {
 				t.Errorf("the parked leg ended:\n%s", first)
 			}
 			g.command(first.ID(), "hangup", "")
-			g.ended(first)
+			g.Ended(first)
 			for i, leg := range []*carriersim.Call{first, second} {
 				if similarity, _ := compare.Find(beep, leg.Heard(), leg.Rate()); (similarity > 0.9) != want[i] {
 					t.Errorf("leg %d heard the beep with %.3f, want %t", i, similarity, want[i])
@@ -142,9 +142,9 @@ func TestBridgeOnAnswer(t *testing.T) {
 	c.Expect(callee, carriersim.Person{})
 	c.Expect(agent, hangsUp(200*time.Millisecond))
 	first := g.dial("")
-	g.saw(first, "answered")
+	g.Saw(first, "answered")
 	g.rest(http.MethodPost, "/v2/calls", fmt.Sprintf(`{"connection_id":%q,"to":%q,"from":%q,"link_to":%q,"bridge_on_answer":true}`, c.opt.ConnectionID, agent, ours, first.ID()))
-	g.ended(first)
+	g.Ended(first)
 	if !first.Saw("bridged") || !first.Saw("hung up by carrier") {
 		t.Errorf("timeline:\n%s", first)
 	}
@@ -163,10 +163,10 @@ func TestConference(t *testing.T) {
 		carriersim.WaitHeard{Sound: 200 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Speak{PCM: beep},
 	}})
 	first := g.dial("")
-	g.saw(first, "answered")
+	g.Saw(first, "answered")
 	g.rest(http.MethodPost, "/v2/calls", fmt.Sprintf(`{"connection_id":%q,"to":%q,"from":%q}`, c.opt.ConnectionID, agent, ours))
-	second := g.legTo(agent)
-	g.saw(second, "answered")
+	second := g.LegTo(agent)
+	g.Saw(second, "answered")
 	status, doc := g.rest(http.MethodPost, "/v2/conferences", `{"call_control_id":"`+second.ID()+`","name":"xfer","start_conference_on_create":true}`)
 	if status != 200 {
 		t.Fatalf("%d %v", status, doc)
@@ -180,13 +180,13 @@ func TestConference(t *testing.T) {
 	if status, doc := g.rest(http.MethodPost, path+"/actions/join", join); status != 422 || code(doc) != "90044" {
 		t.Errorf("joined twice: %d %v", status, doc)
 	}
-	g.ended(first)
-	g.ended(second)
+	g.Ended(first)
+	g.Ended(second)
 	if similarity, _ := compare.Find(beep, first.Heard(), first.Rate()); similarity < 0.9 || !second.Saw("hung up by carrier") {
 		t.Errorf("similarity %.3f:\n%s", similarity, second)
 	}
-	ended := g.await("conference.ended", 1)[0].payload
-	if ended["reason"] != "host_left" || ended["conference_id"] != conference["id"] || len(g.await("conference.participant.joined", 2)) != 2 {
+	ended := g.Await("conference.ended", 1)[0].payload
+	if ended["reason"] != "host_left" || ended["conference_id"] != conference["id"] || len(g.Await("conference.participant.joined", 2)) != 2 {
 		t.Errorf("%v", ended)
 	}
 	_, doc = g.rest(http.MethodGet, path, "")
@@ -217,9 +217,9 @@ func TestConferenceActions(t *testing.T) {
 	c.Expect(agent, carriersim.Person{})
 	first := g.dial("")
 	g.rest(http.MethodPost, "/v2/calls", fmt.Sprintf(`{"connection_id":%q,"to":%q,"from":%q}`, c.opt.ConnectionID, agent, ours))
-	second := g.legTo(agent)
-	g.saw(first, "answered")
-	g.saw(second, "answered")
+	second := g.LegTo(agent)
+	g.Saw(first, "answered")
+	g.Saw(second, "answered")
 	_, doc := g.rest(http.MethodPost, "/v2/conferences", `{"call_control_id":"`+first.ID()+`","name":"room","max_participants":2,"start_conference_on_create":false}`)
 	conference := doc["data"].(map[string]any)
 	path := "/v2/conferences/" + conference["id"].(string) + "/actions/"
@@ -255,9 +255,9 @@ func TestConferenceActions(t *testing.T) {
 		}
 	}
 	act("end", "")
-	g.ended(first)
-	g.ended(second)
-	if ended := g.await("conference.ended", 1)[0].payload; ended["reason"] != "ended_via_api" {
+	g.Ended(first)
+	g.Ended(second)
+	if ended := g.Await("conference.ended", 1)[0].payload; ended["reason"] != "ended_via_api" {
 		t.Errorf("%v", ended)
 	}
 }

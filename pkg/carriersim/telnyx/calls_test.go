@@ -17,9 +17,9 @@ func TestInboundCall(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	g.onCommand("call.initiated", "answer", `{"client_state":"`+state("mine")+`"}`)
-	call := g.ended(g.ring(hangsUp(100 * time.Millisecond)))
-	end := g.await("call.hangup", 1)[0]
-	start := g.await("call.initiated", 1)[0]
+	call := g.Ended(g.RingUp(hangsUp(100 * time.Millisecond)))
+	end := g.Await("call.hangup", 1)[0]
+	start := g.Await("call.initiated", 1)[0]
 	for field, want := range map[string]any{
 		"direction": "incoming", "state": "parked", "from": caller, "to": ours, "connection_id": c.opt.ConnectionID, "client_state": nil,
 		"call_control_id": call.ID(),
@@ -48,8 +48,8 @@ func TestInboundCall(t *testing.T) {
 func TestParked(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	call := g.ended(g.ring(carriersim.Person{Ring: 300 * time.Millisecond}))
-	end := g.await("call.hangup", 1)[0]
+	call := g.Ended(g.RingUp(carriersim.Person{Ring: 300 * time.Millisecond}))
+	end := g.Await("call.hangup", 1)[0]
 	if end.payload["hangup_cause"] != "originator_cancel" || end.payload["hangup_source"] != "caller" || call.Answered() || call.Billed() {
 		t.Errorf("%v\n%s", end.payload, call)
 	}
@@ -61,7 +61,7 @@ func TestFirstCommandTimeout(t *testing.T) {
 	c.mu.Lock()
 	c.apps[0].FirstCommand, c.apps[0].FirstSecs = true, 1
 	c.mu.Unlock()
-	if call := g.ended(g.ring(carriersim.Person{})); !call.Saw("hung up by carrier") || call.Status() != "timeout" {
+	if call := g.Ended(g.RingUp(carriersim.Person{})); !call.Saw("hung up by carrier") || call.Status() != "timeout" {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -71,8 +71,8 @@ func TestReject(t *testing.T) {
 	for cause, want := range map[string]string{"CALL_REJECTED": "call_rejected 603", "USER_BUSY": "user_busy 486"} {
 		_, g := begin(t, Options{})
 		g.onCommand("call.initiated", "reject", `{"cause":"`+cause+`"}`)
-		call := g.ended(g.ring(carriersim.Person{}))
-		end := g.await("call.hangup", 1)[0].payload
+		call := g.Ended(g.RingUp(carriersim.Person{}))
+		end := g.Await("call.hangup", 1)[0].payload
 		if got := end["hangup_cause"].(string) + " " + end["sip_hangup_cause"].(string); got != want || call.Billed() || !call.Saw("hung up by gateway") {
 			t.Errorf("%s: %s\n%s", cause, got, call)
 		}
@@ -88,8 +88,8 @@ func TestOutboundCall(t *testing.T) {
 	if status != 200 || reply["is_alive"] != false || reply["record_type"] != "call" || reply["client_state"] != state("call_7f3a") {
 		t.Fatalf("%d %v", status, doc)
 	}
-	call := g.legTo(callee)
-	g.saw(call, "answered")
+	call := g.LegTo(callee)
+	g.Saw(call, "answered")
 	_, doc = g.rest(http.MethodGet, "/v2/calls/"+url.PathEscape(call.ID()), "")
 	if live := doc["data"].(map[string]any); live["is_alive"] != true || live["end_time"] != nil || live["status"] != nil {
 		t.Errorf("live: %v", live)
@@ -98,15 +98,15 @@ func TestOutboundCall(t *testing.T) {
 	if list := doc["data"].([]any); len(list) != 1 || list[0].(map[string]any)["call_control_id"] != call.ID() {
 		t.Errorf("active: %v", doc)
 	}
-	g.ended(call)
-	end := g.await("call.hangup", 1)[0]
+	g.Ended(call)
+	end := g.Await("call.hangup", 1)[0]
 	if end.path != "/mine" || end.payload["hangup_source"] != "callee" || end.payload["call_session_id"] != reply["call_session_id"] {
 		t.Errorf("end %v", end)
 	}
 	if diff := cmp.Diff([]string{"call.initiated", "call.answered", "call.hangup"}, g.names(call.ID())); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if first := g.await("call.initiated", 1)[0]; first.payload["direction"] != "outgoing" {
+	if first := g.Await("call.initiated", 1)[0]; first.payload["direction"] != "outgoing" {
 		t.Errorf("call.initiated: %v", first)
 	}
 	_, doc = g.rest(http.MethodGet, "/v2/calls/"+url.PathEscape(call.ID()), "")
@@ -132,8 +132,8 @@ func TestUnansweredCalls(t *testing.T) {
 			t.Parallel()
 			c, g := begin(t, Options{})
 			c.Expect(callee, carriersim.Person{Outcome: test.outcome})
-			call := g.ended(g.dial(`"timeout_secs":5` + test.more))
-			end := g.await("call.hangup", 1)[0].payload
+			call := g.Ended(g.dial(`"timeout_secs":5` + test.more))
+			end := g.Await("call.hangup", 1)[0].payload
 			if diff := cmp.Diff(test.want, []any{end["hangup_cause"], end["hangup_source"], end["sip_hangup_cause"]}); diff != "" || call.Billed() {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -146,12 +146,12 @@ func TestHangUp(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	call := g.dial("")
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	if status, doc := g.command(call.ID(), "hangup", ""); status != 200 || doc["data"].(map[string]any)["result"] != "ok" {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.ended(call)
-	end := g.await("call.hangup", 1)[0].payload
+	g.Ended(call)
+	end := g.Await("call.hangup", 1)[0].payload
 	if end["hangup_cause"] != "normal_clearing" || end["hangup_source"] != "caller" || !call.Saw("hung up by api") {
 		t.Errorf("%v\n%s", end, call)
 	}
@@ -165,9 +165,9 @@ func TestHangUpWhileItRings(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Ring: time.Hour})
 	call := g.dial("")
-	g.saw(call, "ringing")
+	g.Saw(call, "ringing")
 	g.command(call.ID(), "hangup", "")
-	if g.ended(call); call.Status() != "originator_cancel" {
+	if g.Ended(call); call.Status() != "originator_cancel" {
 		t.Errorf("status %s", call.Status())
 	}
 }
@@ -178,22 +178,22 @@ func TestMoved(t *testing.T) {
 	c, g := begin(t, Options{Moved: true})
 	c.Expect(callee, carriersim.Person{})
 	call := g.dial("")
-	answered := g.await("call.answered", 1)[0]
+	answered := g.Await("call.answered", 1)[0]
 	if answered.control() == call.ID() || answered.payload["client_state"] != state("call_7f3a") {
 		t.Errorf("event %v", answered)
 	}
 	if status, doc := g.command(answered.control(), "hangup", ""); status != 200 {
 		t.Errorf("%d %v", status, doc)
 	}
-	g.ended(call)
+	g.Ended(call)
 }
 
 func TestCommandsAreRefused(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
-	parked, out := g.ring(carriersim.Person{}), g.dial("")
-	g.saw(out, "answered")
+	parked, out := g.RingUp(carriersim.Person{}), g.dial("")
+	g.Saw(out, "answered")
 	for name, test := range map[string]struct {
 		control, command, body string
 		status                 int
@@ -242,7 +242,7 @@ func TestCommandID(t *testing.T) {
 	if again := g.dial(`"command_id":"d1"`); again.ID() != call.ID() || len(c.Calls()) != 1 {
 		t.Errorf("%d calls", len(c.Calls()))
 	}
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	for range 2 {
 		if status, doc := g.command(call.ID(), "send_dtmf", `{"digits":"1w2","command_id":"k1"}`); status != 200 {
 			t.Fatalf("%d %v", status, doc)
@@ -259,12 +259,12 @@ func TestClientState(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	call := g.dial("")
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	if status, doc := g.command(call.ID(), "client_state_update", `{"client_state":"`+state("next")+`"}`); status != 200 {
 		t.Fatalf("%d %v", status, doc)
 	}
 	g.command(call.ID(), "hangup", "")
-	if end := g.await("call.hangup", 1)[0]; end.payload["client_state"] != state("next") {
+	if end := g.Await("call.hangup", 1)[0]; end.payload["client_state"] != state("next") {
 		t.Errorf("%v", end.payload)
 	}
 }
@@ -315,7 +315,7 @@ func TestChannels(t *testing.T) {
 		t.Errorf("%d %v", status, doc)
 	}
 	g.command(first.ID(), "hangup", "")
-	g.ended(first)
+	g.Ended(first)
 	g.dial("")
 }
 
@@ -341,10 +341,10 @@ func TestMachineDetection(t *testing.T) {
 			p := hangsUp(time.Second)
 			p.Machine = test.machine
 			c.Expect(callee, p)
-			g.ended(g.dial(`"answering_machine_detection":"` + test.mode + `"`))
-			g.await("call.hangup", 1)
+			g.Ended(g.dial(`"answering_machine_detection":"` + test.mode + `"`))
+			g.Await("call.hangup", 1)
 			var got []string
-			for _, e := range g.got("") {
+			for _, e := range g.Got("") {
 				if strings.HasPrefix(e.name, "call.machine") {
 					got = append(got, e.name+" "+e.payload["result"].(string))
 				}
@@ -361,10 +361,10 @@ func TestAnnouncements(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	call := g.dial("")
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	g.command(call.ID(), "speak", `{"payload":"hi","voice":"female","language":"en-US","colour":"red"}`)
 	g.command(call.ID(), "playback_start", `{"audio_url":"%s/missing.wav"}`)
-	ended := g.await("call.playback.ended", 1)[0]
+	ended := g.Await("call.playback.ended", 1)[0]
 	if ended.payload["status"] != "completed" || !call.Saw("says hi") || !call.Saw("plays "+g.URL) || !call.Saw(`warning json: unknown field "colour"`) {
 		t.Errorf("%v\n%s", ended.payload, call)
 	}
@@ -373,9 +373,9 @@ func TestAnnouncements(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	g.command(call.ID(), "speak", `{"payload":"`+strings.Repeat("long ", 100)+`","voice":"female"}`)
-	g.await("call.speak.started", 2)
+	g.Await("call.speak.started", 2)
 	g.command(call.ID(), "playback_stop", "")
-	if ended := g.await("call.speak.ended", 2)[1]; ended.payload["status"] != "cancelled" {
+	if ended := g.Await("call.speak.ended", 2)[1]; ended.payload["status"] != "cancelled" {
 		t.Errorf("stopped: %v", ended.payload)
 	}
 	silent := slices.IndexFunc(call.Heard(), func(v int16) bool { return v != 0 }) < 0
@@ -391,8 +391,8 @@ func TestCost(t *testing.T) {
 	c.mu.Lock()
 	c.apps[0].CostInHooks = true
 	c.mu.Unlock()
-	g.ended(g.dial(""))
-	cost := g.await("call.cost", 1)[0].payload
+	g.Ended(g.dial(""))
+	cost := g.Await("call.cost", 1)[0].payload
 	parts := cost["cost_parts"].([]any)
 	if cost["total_cost"] != "0.00625" || cost["billed_duration_secs"] != 60.0 || cost["status"] != "success" || len(parts) != 2 {
 		t.Errorf("cost %v", cost)

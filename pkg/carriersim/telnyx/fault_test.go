@@ -21,8 +21,8 @@ func TestDuplicate(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Copies: 1, Match: named("call.hangup")})
-	g.ended(g.dial("")) // nobody is there
-	if got := g.await("call.hangup", 2); got[0].id != got[1].id || got[0].attempt != 1 || got[1].attempt != 1 {
+	g.Ended(g.dial("")) // nobody is there
+	if got := g.Await("call.hangup", 2); got[0].id != got[1].id || got[0].attempt != 1 || got[1].attempt != 1 {
 		t.Errorf("%v", got)
 	}
 }
@@ -42,10 +42,10 @@ func TestReorderDelayAndDrop(t *testing.T) {
 			c, g := begin(t, Options{})
 			c.Expect(callee, hangsUp(100*time.Millisecond))
 			c.Faults().Webhooks(test.fault)
-			call := g.ended(g.dial(""))
-			g.await("call.hangup", 1)
+			call := g.Ended(g.dial(""))
+			g.Await("call.hangup", 1)
 			if name != "drop" {
-				g.await("call.answered", 1)
+				g.Await("call.answered", 1)
 			}
 			if got := fmt.Sprint(g.names(call.ID())); got != test.want {
 				t.Errorf("events %s", got)
@@ -61,14 +61,14 @@ func TestConcurrent(t *testing.T) {
 	c.Expect(callee, hangsUp(100*time.Millisecond))
 	release := make(chan struct{})
 	var held atomic.Bool
-	g.handle("/slow", func(http.ResponseWriter, *http.Request) {
+	g.Handle("/slow", func(http.ResponseWriter, *http.Request) {
 		held.Store(true)
 		<-release
 	})
-	g.ended(g.dial(`"webhook_urls":{"call.initiated":["%s/slow"]}`))
-	g.await("call.hangup", 1)
-	if !held.Load() || len(g.got("call.answered")) != 1 {
-		t.Errorf("events %v", g.got(""))
+	g.Ended(g.dial(`"webhook_urls":{"call.initiated":["%s/slow"]}`))
+	g.Await("call.hangup", 1)
+	if !held.Load() || len(g.Got("call.answered")) != 1 {
+		t.Errorf("events %v", g.Got(""))
 	}
 	close(release)
 }
@@ -77,10 +77,10 @@ func TestCorruptSignature(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Corrupt: true})
-	call := g.ended(g.dial(""))
-	g.saw(call, "webhook status call.hangup -> 403") // which is final
-	if len(g.got("")) > 0 {
-		t.Errorf("the gateway took a corrupt signature for a good one: %v", g.got(""))
+	call := g.Ended(g.dial(""))
+	g.Saw(call, "webhook status call.hangup -> 403") // which is final
+	if len(g.Got("")) > 0 {
+		t.Errorf("the gateway took a corrupt signature for a good one: %v", g.Got(""))
 	}
 }
 
@@ -90,12 +90,12 @@ func TestRetries(t *testing.T) {
 	_, g := begin(t, Options{})
 	g.carrier.SetInbound(g.URL+"/down", g.URL+"/failover")
 	var asked atomic.Int64
-	g.handle("/down", func(w http.ResponseWriter, _ *http.Request) {
+	g.Handle("/down", func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	call := g.ended(g.dial(`"webhook_retries_policies":{"call.initiated":{"retries_ms":[10]},"call.hangup":{"retries_ms":[10,10]}}`))
-	first, last := g.await("call.initiated", 1)[0], g.await("call.hangup", 1)[0]
+	call := g.Ended(g.dial(`"webhook_retries_policies":{"call.initiated":{"retries_ms":[10]},"call.hangup":{"retries_ms":[10,10]}}`))
+	first, last := g.Await("call.initiated", 1)[0], g.Await("call.hangup", 1)[0]
 	if asked.Load() != 5 || first.attempt != 3 || last.attempt != 4 || last.path != "/failover" {
 		t.Errorf("asked %d times, then %v %v\n%s", asked.Load(), first, last, call)
 	}
@@ -148,18 +148,18 @@ func TestStreamIsCut(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	cut := make(chan error, 1)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			if _, _, err := ws.ReadMessage(); err != nil {
 				cut <- err
 				return
 			}
 		}
-	}
+	})
 	struck := c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.answers()
 	g.onCommand("streaming.stopped", "hangup", "")
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if err := <-cut; websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 		t.Errorf("socket ended in good order: %v", err)
 	}

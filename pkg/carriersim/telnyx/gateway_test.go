@@ -1,13 +1,11 @@
 package telnyx
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -17,10 +15,8 @@ import (
 	"github.com/fasthttp/websocket"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
-
-// patience is how long a test waits for something that must happen.
-const patience = 20 * time.Second
 
 const (
 	caller = "+12025550133"
@@ -28,21 +24,11 @@ const (
 	ours   = "+12025550142"
 )
 
-// gateway is a toy on the other side: it takes webhooks, remembers them, gives
-// the commands that a test ties to them, and serves a media socket.
+// gateway is a toy that gives the commands which a test ties to events.
 type gateway struct {
-	*httptest.Server
-	t       testing.TB
-	carrier *Carrier
-
-	mu        sync.Mutex
-	reactions map[string]func(e event) // by the event's name, after the reply
-	handlers  map[string]http.HandlerFunc
-	events    []event
-	changed   chan struct{}
-	media     func(ws *websocket.Conn) // serves /media
-	opened    []http.Header            // of the media sockets
-	reacting  sync.WaitGroup
+	*gatewaytest.Gateway[event]
+	carrier  *Carrier
+	reacting sync.WaitGroup
 }
 
 // event is a webhook that was received.
@@ -54,6 +40,8 @@ type event struct {
 	payload map[string]any
 }
 
+func (e event) Key() string { return e.name }
+
 func (e event) control() string { return e.payload["call_control_id"].(string) }
 
 // begin starts a carrier and a gateway to which the numbers lead.
@@ -63,34 +51,24 @@ func begin(t testing.TB, o Options) (*Carrier, *gateway) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, carrier: c, reactions: map[string]func(event){}, handlers: map[string]http.HandlerFunc{}, changed: make(chan struct{})}
-	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
-	t.Cleanup(func() {
-		c.Close()
-		g.Close()
-		g.reacting.Wait()
+	g := &gateway{carrier: c}
+	t.Cleanup(g.reacting.Wait)
+	g.Gateway = gatewaytest.Begin(gatewaytest.Phone{T: t, Carrier: c, From: caller, To: ours}, gatewaytest.Dialect[event]{
+		Refuse: g.refuse, Read: g.read, ContentType: "application/json",
 	})
 	c.SetInbound(g.URL+"/hook", "")
 	return c, g
 }
 
-func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	handler, media := g.handlers[r.URL.Path], g.media
-	g.mu.Unlock()
-	if handler != nil {
-		handler(w, r)
-		return
+func (g *gateway) refuse(r *http.Request, _, body string) int {
+	if !websocket.IsWebSocketUpgrade(r) && // sockets are not signed
+		!verify(g.T, g.carrier.PublicKey(), r.Header.Get("Telnyx-Timestamp"), r.Header.Get("Telnyx-Signature-Ed25519"), []byte(body)) {
+		return http.StatusForbidden
 	}
-	if r.URL.Path == "/media" && media != nil {
-		g.serveMedia(w, r, media)
-		return
-	}
-	body, _ := io.ReadAll(r.Body)
-	if !verify(g.t, g.carrier.PublicKey(), r.Header.Get("Telnyx-Timestamp"), r.Header.Get("Telnyx-Signature-Ed25519"), body) {
-		http.Error(w, "signature", http.StatusForbidden)
-		return
-	}
+	return 0
+}
+
+func (g *gateway) read(r *http.Request, body string) (event, error) {
 	var doc struct {
 		Data struct {
 			RecordType string         `json:"record_type"`
@@ -104,49 +82,26 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 			DeliveredTo string `json:"delivered_to"`
 		}
 	}
-	if err := json.Unmarshal(body, &doc); err != nil || doc.Data.RecordType != "event" || doc.Data.OccurredAt.IsZero() || doc.Meta.DeliveredTo != g.URL+r.URL.Path {
-		g.t.Errorf("%s: %v in %s", r.URL.Path, err, body)
+	err := json.Unmarshal([]byte(body), &doc)
+	if err == nil && (doc.Data.RecordType != "event" || doc.Data.OccurredAt.IsZero() || doc.Meta.DeliveredTo != g.URL+r.URL.Path) {
+		err = errors.New("not an event as it should be")
 	}
-	e := event{r.URL.Path, doc.Data.EventType, doc.Data.ID, doc.Meta.Attempt, doc.Data.Payload}
-	g.mu.Lock()
-	react := g.reactions[e.name]
-	g.events = append(g.events, e)
-	close(g.changed)
-	g.changed = make(chan struct{})
-	if react != nil {
-		g.reacting.Go(func() { react(e) })
-	}
-	g.mu.Unlock()
+	return event{r.URL.Path, doc.Data.EventType, doc.Data.ID, doc.Meta.Attempt, doc.Data.Payload}, err
 }
 
-func (g *gateway) serveMedia(w http.ResponseWriter, r *http.Request, media func(ws *websocket.Conn)) {
-	g.mu.Lock()
-	g.opened = append(g.opened, r.Header.Clone())
-	g.mu.Unlock()
-	ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
-	if err != nil {
-		g.t.Errorf("upgrade: %v", err)
-		return
-	}
-	defer ws.Close()
-	media(ws)
-}
-
-func (g *gateway) mediaURL() string { return "ws" + strings.TrimPrefix(g.URL, "http") + "/media" }
-
-// on ties commands to an event.
+// on ties commands to an event. The webhook does not wait for them.
 func (g *gateway) on(name string, react func(e event)) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.reactions[name] = react
+	g.Answer(name, func(e event) string {
+		g.reacting.Go(func() { react(e) })
+		return "{}"
+	})
 }
 
-// command ties one command to an event, on the leg that it is of. MEDIA in the
-// body is the URL of the media socket, %s the gateway's.
+// onCommand ties one command to an event, on the leg that it is of.
 func (g *gateway) onCommand(name, command, body string) {
 	g.on(name, func(e event) {
 		if status, doc := g.command(e.control(), command, body); status != 200 {
-			g.t.Errorf("%s: %d %v", command, status, doc)
+			g.T.Errorf("%s: %d %v", command, status, doc)
 		}
 	})
 }
@@ -157,100 +112,14 @@ func (g *gateway) answers() { g.onCommand("call.initiated", "answer", streaming)
 // streaming is a command's body with a stream as a gateway wants it.
 const streaming = `{"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_bidirectional_codec":"PCMU"}`
 
-// handle serves a path without checks.
-func (g *gateway) handle(path string, h http.HandlerFunc) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.handlers[path] = h
-}
-
-// got returns the events of a name so far; "" is all.
-func (g *gateway) got(name string) []event {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.gotLocked(name)
-}
-
-func (g *gateway) gotLocked(name string) []event {
-	var list []event
-	for _, e := range g.events {
-		if name == "" || e.name == name {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
-// await returns the events of a name, once there are n of them.
-func (g *gateway) await(name string, n int) []event {
-	g.t.Helper()
-	limit := time.After(patience)
-	for {
-		g.mu.Lock()
-		list, changed, all := g.gotLocked(name), g.changed, g.events
-		g.mu.Unlock()
-		if len(list) >= n {
-			return list
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			g.t.Fatalf("%d of %s, want %d, in %v", len(list), name, n, all)
-		}
-	}
-}
-
 // names are the events of a leg, in the order in which they came.
 func (g *gateway) names(control string) (list []string) {
-	for _, e := range g.got("") {
+	for _, e := range g.Got("") {
 		if e.payload["call_control_id"] == control {
 			list = append(list, e.name)
 		}
 	}
 	return list
-}
-
-// ring lets a person call the account.
-func (g *gateway) ring(p carriersim.Person) *carriersim.Call {
-	g.t.Helper()
-	c, err := g.carrier.Ring(g.t.Context(), caller, ours, p)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
-}
-
-// ended waits for the end of a call.
-func (g *gateway) ended(c *carriersim.Call) *carriersim.Call {
-	g.t.Helper()
-	select {
-	case <-c.Done():
-	case <-time.After(patience):
-		g.t.Fatalf("call still runs:\n%s", c)
-	}
-	return c
-}
-
-// saw waits for an entry in a call's timeline.
-func (g *gateway) saw(c *carriersim.Call, what string) {
-	g.t.Helper()
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	if err := c.Await(ctx, what); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
-// legTo waits for the leg to a number.
-func (g *gateway) legTo(to string) *carriersim.Call {
-	g.t.Helper()
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	c, err := g.carrier.AwaitCall(ctx, func(c *carriersim.Call) bool { return c.To() == to })
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
 }
 
 // command gives one command.
@@ -262,18 +131,17 @@ func (g *gateway) command(control, name, body string) (int, map[string]any) {
 	return g.rest(method, "/v2/calls/"+url.PathEscape(control)+"/actions/"+name, body)
 }
 
-// rest makes a REST request and returns the status and the body.
+// rest makes a REST request, whose body is filled.
 func (g *gateway) rest(method, path, body string) (int, map[string]any) {
-	g.t.Helper()
+	g.T.Helper()
 	return g.do(g.request(method, path, body))
 }
 
 func (g *gateway) request(method, path, body string) *http.Request {
-	g.t.Helper()
-	body = strings.NewReplacer("MEDIA", g.mediaURL(), "%s", g.URL).Replace(body)
-	req, err := http.NewRequest(method, g.carrier.APIURL()+path, strings.NewReader(body))
+	g.T.Helper()
+	req, err := http.NewRequest(method, g.carrier.APIURL()+path, strings.NewReader(g.Fill(body)))
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+g.carrier.opt.APIKey)
@@ -281,18 +149,13 @@ func (g *gateway) request(method, path, body string) *http.Request {
 }
 
 func (g *gateway) do(req *http.Request) (int, map[string]any) {
-	g.t.Helper()
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		g.t.Errorf("%v", err) // not Fatal: reactions call it, too
-		return 0, nil
-	}
-	defer resp.Body.Close()
+	g.T.Helper()
+	status, body := gatewaytest.Do(g.T, req)
 	doc := map[string]any{}
-	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil {
-		g.t.Errorf("%s %s: %v", req.Method, req.URL, err)
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		g.T.Errorf("%s %s: %v", req.Method, req.URL, err) // not Fatal: reactions call it, too
 	}
-	return resp.StatusCode, doc
+	return status, doc
 }
 
 // code is the code of a refusal, "" where it is none.
@@ -317,19 +180,12 @@ func state(text string) string { return base64.StdEncoding.EncodeToString([]byte
 
 // dial places a call over REST and returns it.
 func (g *gateway) dial(more string) *carriersim.Call {
-	g.t.Helper()
+	g.T.Helper()
 	status, doc := g.rest(http.MethodPost, "/v2/calls", g.dialBody(more))
 	if status != 200 {
-		g.t.Fatalf("dial: %d %v", status, doc)
+		g.T.Fatalf("dial: %d %v", status, doc)
 	}
-	id := doc["data"].(map[string]any)["call_control_id"]
-	ctx, stop := context.WithTimeout(g.t.Context(), patience)
-	defer stop()
-	c, err := g.carrier.AwaitCall(ctx, func(c *carriersim.Call) bool { return c.ID() == id })
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return c
+	return g.CallOf(doc["data"].(map[string]any)["call_control_id"].(string))
 }
 
 // hangsUp is somebody who picks up and hangs up.

@@ -15,8 +15,8 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/speech"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
-	"github.com/trunkline-io/trunkline/pkg/audio/wav"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // message is a message of the carrier's, as loosely as a test needs it.
@@ -94,12 +94,9 @@ func echo(t testing.TB, f format) func(ws *websocket.Conn) {
 
 // callerSpeech is somebody who speaks for a second and a half, and hangs up.
 func callerSpeech(t testing.TB) carriersim.Person {
-	pcm, rate, err := wav.Decode(strings.NewReader(speech.CallerWAV))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pcm, rate := gatewaytest.Speech(t)
 	return carriersim.Person{Acts: []carriersim.Act{
-		carriersim.Wait{For: 300 * time.Millisecond}, carriersim.Speak{PCM: pcm[:rate*3/2], Rate: rate}, carriersim.Wait{For: time.Second}, carriersim.Hangup{},
+		carriersim.Wait{For: 300 * time.Millisecond}, carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Wait{For: time.Second}, carriersim.Hangup{},
 	}}
 }
 
@@ -117,10 +114,10 @@ func TestStreamEcho(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{Codec: test.codec})
-			g.media = echo(t, test.format)
+			g.Media(echo(t, test.format))
 			g.on("call.initiated", func(e event) { g.command(e.control(), "answer", "") })
 			g.onCommand("call.answered", "streaming_start", test.order)
-			c := g.ended(g.ring(callerSpeech(t)))
+			c := g.Ended(g.RingUp(callerSpeech(t)))
 			if similarity, delay := compare.Find(c.Said(), c.Heard(), c.Rate()); similarity < 0.95 || delay < 0 {
 				t.Errorf("similarity %.3f, delay %v", similarity, delay)
 			}
@@ -141,7 +138,7 @@ func TestStreamMessages(t *testing.T) {
 	var messages []message
 	done := make(chan struct{})
 	early := make(chan bool, 1)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			m, ok := read(t, ws)
@@ -149,38 +146,38 @@ func TestStreamMessages(t *testing.T) {
 				return
 			}
 			if m.Event == "connected" {
-				early <- len(g.got("call.answered")) == 0
+				early <- len(g.Got("call.answered")) == 0
 			}
 			messages = append(messages, m)
 		}
-	}
-	c := g.ended(g.dial(`"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_auth_token":"tk_7f3a"`))
+	})
+	c := g.Ended(g.dial(`"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_auth_token":"tk_7f3a"`))
 	<-done
 	if !<-early {
 		t.Error("the socket was opened after the answer")
 	}
 	checkMessages(t, messages, c)
 	first, start := messages[0], messages[1]
-	if first.Event != "connected" || first.Version != "1.0.0" || first.Connected["x-telnyx-streaming-auth-token"] != "tk_7f3a" || g.opened[0].Get("X-Telnyx-Streaming-Auth-Token") != "tk_7f3a" {
-		t.Errorf("first message %+v, handshake %v", first, g.opened[0])
+	if first.Event != "connected" || first.Version != "1.0.0" || first.Connected["x-telnyx-streaming-auth-token"] != "tk_7f3a" || g.Opened.All(nil)[0].Get("X-Telnyx-Streaming-Auth-Token") != "tk_7f3a" {
+		t.Errorf("first message %+v, handshake %v", first, g.Opened.All(nil)[0])
 	}
 	want := map[string]any{
-		"user_id": carrier.userID, "call_control_id": c.ID(), "call_session_id": g.await("call.initiated", 1)[0].payload["call_session_id"],
+		"user_id": carrier.userID, "call_control_id": c.ID(), "call_session_id": g.Await("call.initiated", 1)[0].payload["call_session_id"],
 		"from": ours, "to": callee, "tags": []any{}, "client_state": state("call_7f3a"), "custom_parameters": nil,
 		"media_format": map[string]any{"encoding": "PCMU", "sample_rate": 8000.0, "channels": 1.0},
 	}
 	if diff := cmp.Diff(want, start.Start); diff != "" || start.Sequence != "1" || start.Stream == "" {
 		t.Errorf("start %s (-want +got):\n%s", start.Sequence, diff)
 	}
-	if keys := g.await("call.dtmf.received", 2); keys[0].payload["digit"] != "1" || keys[1].payload["digit"] != "#" {
+	if keys := g.Await("call.dtmf.received", 2); keys[0].payload["digit"] != "1" || keys[1].payload["digit"] != "#" {
 		t.Errorf("keys %v", keys)
 	}
 	names := []string{"call.initiated", "call.answered", "streaming.started", "call.dtmf.received", "call.dtmf.received", "streaming.stopped", "call.hangup"}
-	g.await("call.hangup", 1)
+	g.Await("call.hangup", 1)
 	if diff := cmp.Diff(names, g.names(c.ID())); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if p := g.await("streaming.started", 1)[0].payload; len(p) != 2 || p["stream_url"] != g.mediaURL() {
+	if p := g.Await("streaming.started", 1)[0].payload; len(p) != 2 || p["stream_url"] != g.MediaURL() {
 		t.Errorf("streaming.started %v", p)
 	}
 }
@@ -212,7 +209,7 @@ func TestStreamOfACallThatNobodyAnswers(t *testing.T) {
 	c.Expect(callee, carriersim.Person{Ring: 300 * time.Millisecond, Outcome: carriersim.Rejects})
 	var events []string
 	done := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			m, ok := read(t, ws)
@@ -221,12 +218,12 @@ func TestStreamOfACallThatNobodyAnswers(t *testing.T) {
 			}
 			events = append(events, m.Event)
 		}
-	}
-	g.ended(g.dial(`"stream_url":"MEDIA"`))
+	})
+	g.Ended(g.dial(`"stream_url":"MEDIA"`))
 	<-done
-	g.await("call.hangup", 1)
-	if fmt.Sprint(events) != "[connected]" || len(g.got("streaming.started"))+len(g.got("streaming.stopped")) > 0 {
-		t.Errorf("messages %v, events %v", events, g.got(""))
+	g.Await("call.hangup", 1)
+	if fmt.Sprint(events) != "[connected]" || len(g.Got("streaming.started"))+len(g.Got("streaming.stopped")) > 0 {
+		t.Errorf("messages %v, events %v", events, g.Got(""))
 	}
 }
 
@@ -237,7 +234,7 @@ func TestMarksAndClear(t *testing.T) {
 	_, g := begin(t, Options{})
 	beep := tone.Sine(700, 8000, 300*time.Millisecond, -12)
 	long := tone.Sine(700, 8000, 10*time.Second, -12)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		readEvent(t, ws, "start")
 		write(t, ws, `{"event":"mark","mark":{"name":"now"}}`)
 		readEvent(t, ws, "mark")
@@ -252,10 +249,10 @@ func TestMarksAndClear(t *testing.T) {
 		if one.Mark.Name != "one" || two.Mark.Name != "two" || three.Mark.Name != "three" {
 			t.Errorf("marks %v %v %v", one.Mark, two.Mark, three.Mark)
 		}
-	}
+	})
 	g.answers()
 	g.onCommand("streaming.stopped", "hangup", "")
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw("mark now") || !c.Saw("mark one") || !c.Saw("clear") || !c.Saw("mark three cleared") || !c.Saw("stream stopped by gateway") {
 		t.Errorf("timeline:\n%s", c)
 	}
@@ -274,7 +271,7 @@ func TestMarksAndClear(t *testing.T) {
 func TestDefaultMode(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		readEvent(t, ws, "start")
 		writeAudio(t, ws, ulaw, tone.Sine(700, 8000, 300*time.Millisecond, -12))
 		write(t, ws, `{"event":"media","media":{"payload":%q}}`, base64.StdEncoding.EncodeToString([]byte(speech.GreetingMP3)))
@@ -284,10 +281,10 @@ func TestDefaultMode(t *testing.T) {
 		}
 		write(t, ws, `{"event":"mark","mark":{"name":"end"}}`)
 		readEvent(t, ws, "mark")
-	}
+	})
 	g.onCommand("call.initiated", "answer", `{"stream_url":"MEDIA"}`)
 	g.onCommand("streaming.stopped", "hangup", "")
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw("warning stream_bidirectional_mode is mp3") || c.Duration() < 2*time.Second {
 		t.Errorf("%v\n%s", c.Duration(), c)
 	}
@@ -296,7 +293,7 @@ func TestDefaultMode(t *testing.T) {
 func TestStreamErrors(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		readEvent(t, ws, "start")
 		for text, want := range map[string]int{
 			`{"event":"media"`:                             100003,
@@ -311,10 +308,10 @@ func TestStreamErrors(t *testing.T) {
 				t.Errorf("%.40s: error %+v, want %d", text, m.Payload, want)
 			}
 		}
-	}
+	})
 	g.answers()
 	g.onCommand("streaming.stopped", "hangup", "")
-	if c := g.ended(g.ring(carriersim.Person{})); strings.Count(c.String(), "warning") != 6 {
+	if c := g.Ended(g.RingUp(carriersim.Person{})); strings.Count(c.String(), "warning") != 6 {
 		t.Errorf("timeline:\n%s", c)
 	}
 }
@@ -329,10 +326,10 @@ func TestStreamFails(t *testing.T) {
 	g.onCommand("call.initiated", "answer", `{"stream_url":"MEDIA/elsewhere"}`)
 	g.onCommand("streaming.failed", "streaming_start", streaming)
 	g.onCommand("streaming.started", "hangup", "")
-	g.media = echo(t, ulaw)
-	g.handle("/media/elsewhere", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) })
-	c := g.ended(g.ring(carriersim.Person{}))
-	failed := g.await("streaming.failed", 1)[0].payload
+	g.Media(echo(t, ulaw))
+	g.Handle("/media/elsewhere", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) })
+	c := g.Ended(g.RingUp(carriersim.Person{}))
+	failed := g.Await("streaming.failed", 1)[0].payload
 	params, _ := failed["stream_params"].(map[string]any)
 	if failed["failure_reason"] != "connection_failed" || failed["stream_type"] != "websocket" || params["track"] != "inbound_track" || !c.Saw("stream failed") || !c.Saw("stream started") {
 		t.Errorf("%v\n%s", failed, c)
@@ -342,27 +339,27 @@ func TestStreamFails(t *testing.T) {
 func TestOneStreamAtATime(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = echo(t, ulaw)
+	g.Media(echo(t, ulaw))
 	g.answers()
-	c := g.ring(carriersim.Person{})
-	g.saw(c, "stream started")
+	c := g.RingUp(carriersim.Person{})
+	g.Saw(c, "stream started")
 	if status, doc := g.command(c.ID(), "streaming_start", streaming); status != 422 || code(doc) != "90045" {
 		t.Errorf("second stream: %d %v", status, doc)
 	}
 	if status, doc := g.command(c.ID(), "streaming_stop", ""); status != 200 {
 		t.Errorf("%d %v", status, doc)
 	}
-	g.await("streaming.stopped", 1)
-	g.saw(c, "stream stopped by command")
+	g.Await("streaming.stopped", 1)
+	g.Saw(c, "stream stopped by command")
 	if !c.EndedAt().IsZero() {
 		t.Error("the call ended with its stream")
 	}
 	if status, doc := g.command(c.ID(), "streaming_start", `{"stream_url":"MEDIA","custom_parameters":[{"name":"a","value":"b"}]}`); status != 200 {
 		t.Errorf("another stream: %d %v", status, doc)
 	}
-	g.await("streaming.started", 2)
+	g.Await("streaming.started", 2)
 	g.command(c.ID(), "hangup", "")
-	g.ended(c)
+	g.Ended(c)
 }
 
 func TestTracksAndOrder(t *testing.T) {
@@ -372,7 +369,7 @@ func TestTracksAndOrder(t *testing.T) {
 	chunks := map[string][]string{}
 	var events []string
 	done := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			m, ok := read(t, ws)
@@ -384,8 +381,8 @@ func TestTracksAndOrder(t *testing.T) {
 				chunks[m.Media.Track] = append(chunks[m.Media.Track], m.Media.Chunk)
 			}
 		}
-	}
-	g.ended(g.dial(`"stream_url":"MEDIA","stream_track":"both_tracks","stream_bidirectional_mode":"rtp"`))
+	})
+	g.Ended(g.dial(`"stream_url":"MEDIA","stream_track":"both_tracks","stream_bidirectional_mode":"rtp"`))
 	<-done
 	for _, track := range []string{"inbound", "outbound"} {
 		if len(chunks[track]) < 12 {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // field reads one field of a JSON object.
@@ -49,7 +50,7 @@ func TestAuthentication(t *testing.T) {
 			if test.user != "" {
 				req.SetBasicAuth(test.user, test.password)
 			}
-			status, body := do(t, req)
+			status, body := gatewaytest.Do(t, req)
 			if status != test.want {
 				t.Fatalf("%d %s", status, body)
 			}
@@ -122,7 +123,7 @@ func TestCallResource(t *testing.T) {
 		t.Fatalf("%d %s", status, body)
 	}
 	sid := field[string](t, body, "sid")
-	call := g.ended(c.Calls()[0])
+	call := g.Ended(c.Calls()[0])
 	if call.ID() != sid {
 		t.Fatalf("call %s, answered was %s", call.ID(), sid)
 	}
@@ -130,7 +131,7 @@ func TestCallResource(t *testing.T) {
 	if field[string](t, body, "status") != "completed" || field[string](t, body, "duration") != "1" || field[*string](t, body, "price") != nil {
 		t.Errorf("after the end: %s", body)
 	}
-	_, body = rated.rest(http.MethodGet, "/Calls/"+rated.ended(rated.dial(url.Values{})).ID()+".json", nil)
+	_, body = rated.rest(http.MethodGet, "/Calls/"+rated.Ended(rated.dial(url.Values{})).ID()+".json", nil)
 	if field[string](t, body, "price") != "-0.01400" || field[string](t, body, "price_unit") != "USD" {
 		t.Errorf("rated: %s", body)
 	}
@@ -147,7 +148,7 @@ func TestListCalls(t *testing.T) {
 	c, g := begin(t, Options{})
 	for _, to := range []string{"+14155550171", "+14155550172", "+14155550171"} {
 		c.Expect(to, carriersim.Person{Outcome: carriersim.Busy})
-		g.ended(g.dial(url.Values{"To": {to}}))
+		g.Ended(g.dial(url.Values{"To": {to}}))
 	}
 	list := func(query string) (to []string) {
 		t.Helper()
@@ -222,7 +223,7 @@ func TestNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.ended(call); call.Status() != "failed" || len(g.got("/second")) != 0 {
+	if g.Ended(call); call.Status() != "failed" || len(g.Got("/second")) != 0 {
 		t.Errorf("a number with a trunk used its voice URL: %s\n%s", call.Status(), call)
 	}
 	g.rest(http.MethodPost, path, url.Values{"TrunkSid": {""}, "VoiceApplicationSid": {""}})
@@ -230,9 +231,9 @@ func TestNumbers(t *testing.T) {
 	if call, err = c.Ring(t.Context(), caller, "+14155550102", carriersim.Person{}); err != nil {
 		t.Fatal(err)
 	}
-	g.ended(call)
-	if got := g.await("/second", 1); got[0].form.Get("To") != "+14155550102" {
-		t.Errorf("voice request %v", got[0].form)
+	g.Ended(call)
+	if got := g.Await("/second", 1); got[0].Form.Get("To") != "+14155550102" {
+		t.Errorf("voice request %v", got[0].Form)
 	}
 	_, body = g.rest(http.MethodGet, path, nil)
 	if field[string](t, body, "voice_url") != g.URL+"/second" || field[string](t, body, "voice_method") != "GET" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // BenchmarkCalls runs 200 calls at once, each of which speaks to a gateway that
@@ -19,21 +20,21 @@ import (
 func BenchmarkCalls(b *testing.B) {
 	const calls = 200
 	_, g := begin(b, Options{})
-	g.media = func(ws *websocket.Conn) { echo(b)(ws) }
+	g.Media(func(ws *websocket.Conn) { echo(b)(ws) })
 	g.on("/voice", g.stream())
-	pcm, rate := callerSpeech(b)
+	pcm, rate := gatewaytest.Speech(b)
 	for b.Loop() {
 		begin, cpu := time.Now(), cpuTime(b)
 		var wg sync.WaitGroup
 		worst, mu := 1.0, sync.Mutex{}
 		list := make([]*carriersim.Call, calls)
 		for i := range list {
-			list[i] = g.ring(carriersim.Person{Acts: []carriersim.Act{
+			list[i] = g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 				carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Wait{For: 1500 * time.Millisecond}, carriersim.Hangup{},
 			}})
 		}
 		for _, c := range list {
-			g.ended(c)
+			g.Ended(c)
 		}
 		used := cpuTime(b) - cpu
 		b.ReportMetric(float64(used.Microseconds())/time.Since(begin).Seconds()/calls, "cpu-us/call-s")

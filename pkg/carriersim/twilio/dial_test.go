@@ -9,41 +9,30 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
-
-// legTo waits for the leg that was dialled to a number.
-func (g *gateway) legTo(to string) *carriersim.Call {
-	g.t.Helper()
-	ctx, stop := contextOf(g.t)
-	defer stop()
-	leg, err := g.carrier.AwaitCall(ctx, func(c *carriersim.Call) bool { return c.To() == to })
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return leg
-}
 
 func TestDialNumber(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	pcm, rate := callerSpeech(t)
+	pcm, rate := gatewaytest.Speech(t)
 	c.Expect(callee, carriersim.Person{Acts: []carriersim.Act{carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Hangup{}}})
 	g.on("/voice", `<Dial callerId="`+ours+`" action="%s/dialled" timeout="5"><Number statusCallback="%s/leg" statusCallbackEvent="initiated ringing answered completed">`+callee+`</Number></Dial><Say>not this</Say>`)
 	g.on("/dialled", "<Say>over</Say>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	leg := g.ended(g.legTo(callee))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	leg := g.Ended(g.LegTo(callee))
 	if similarity, _ := compare.Find(leg.Said(), call.Heard(), 8000); similarity < 0.99 {
 		t.Errorf("what the callee said was heard with similarity %.3f", similarity)
 	}
-	if diff := cmp.Diff([]string{"initiated", "ringing", "in-progress", "completed"}, statuses(g.await("/leg", 4))); diff != "" {
+	if diff := cmp.Diff([]string{"initiated", "ringing", "in-progress", "completed"}, statuses(g.Await("/leg", 4))); diff != "" {
 		t.Errorf("callbacks of the leg (-want +got):\n%s", diff)
 	}
-	form := g.await("/dialled", 1)[0].form
+	form := g.Await("/dialled", 1)[0].Form
 	if form.Get("DialCallStatus") != "completed" || form.Get("DialCallSid") != leg.ID() || form.Get("DialBridged") != "true" ||
 		form.Get("CallSid") != call.ID() || form.Get("DialCallDuration") == "" {
 		t.Errorf("action %v", form)
 	}
-	if first := g.await("/leg", 1)[0].form; first.Get("ParentCallSid") != call.ID() || first.Get("Direction") != "outbound-dial" || first.Get("From") != ours {
+	if first := g.Await("/leg", 1)[0].Form; first.Get("ParentCallSid") != call.ID() || first.Get("Direction") != "outbound-dial" || first.Get("From") != ours {
 		t.Errorf("leg %v", first)
 	}
 	if leg.Parent() != call.ID() || !call.Saw("says over") || call.Saw("says not this") || call.Saw("warning") {
@@ -67,8 +56,8 @@ func TestDialFails(t *testing.T) {
 			c.Expect("sip:desk@pbx.example", test.person)
 			g.on("/voice", `<Dial timeout="1" action="%s/dialled"><Sip>sip:desk@pbx.example;transport=tls?X-Call=01J</Sip></Dial>`)
 			g.on("/dialled", "<Hangup/>")
-			g.ended(g.ring(carriersim.Person{}))
-			if form := g.await("/dialled", 1)[0].form; form.Get("DialCallStatus") != test.status || form.Get("DialBridged") != "false" {
+			g.Ended(g.RingUp(carriersim.Person{}))
+			if form := g.Await("/dialled", 1)[0].Form; form.Get("DialCallStatus") != test.status || form.Get("DialBridged") != "false" {
 				t.Errorf("action %v", form)
 			}
 		})
@@ -80,17 +69,17 @@ func TestDialAnswersOnBridge(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Outcome: carriersim.NoAnswer})
 	g.on("/voice", `<Dial answerOnBridge="true" timeout="60">`+callee+`</Dial>`)
-	ctx, hangUp := contextOf(t)
+	ctx, hangUp := gatewaytest.Context(t)
 	call, err := c.Ring(ctx, caller, ours, carriersim.Person{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.saw(g.legTo(callee), "ringing")
+	g.Saw(g.LegTo(callee), "ringing")
 	hangUp()
-	if g.ended(call); call.Answered() || call.Status() != "no-answer" {
+	if g.Ended(call); call.Answered() || call.Status() != "no-answer" {
 		t.Errorf("status %s:\n%s", call.Status(), call)
 	}
-	if leg := g.ended(g.legTo(callee)); leg.Status() != "canceled" {
+	if leg := g.Ended(g.LegTo(callee)); leg.Status() != "canceled" {
 		t.Errorf("leg %s:\n%s", leg.Status(), leg)
 	}
 }
@@ -101,8 +90,8 @@ func TestDialSeveral(t *testing.T) {
 	c.Expect("+14155550171", carriersim.Person{Ring: time.Hour})
 	c.Expect("+14155550172", carriersim.Person{Acts: []carriersim.Act{carriersim.Hangup{}}})
 	g.on("/voice", `<Dial><Number>+14155550171</Number><Number>+14155550172</Number></Dial>`)
-	g.ended(g.ring(carriersim.Person{}))
-	slow, fast := g.ended(g.legTo("+14155550171")), g.ended(g.legTo("+14155550172"))
+	g.Ended(g.RingUp(carriersim.Person{}))
+	slow, fast := g.Ended(g.LegTo("+14155550171")), g.Ended(g.LegTo("+14155550172"))
 	if slow.Status() != "canceled" || fast.Status() != "completed" {
 		t.Errorf("slow %s, fast %s", slow.Status(), fast.Status())
 	}
@@ -120,20 +109,20 @@ func TestConference(t *testing.T) {
 	room := `<Dial><Conference startConferenceOnEnter="true" endConferenceOnExit="true" beep="false" participantLabel="LABEL" statusCallback="` + g.URL + `/room" statusCallbackEvent="start end join leave">xfer-1</Conference></Dial>`
 	g.on("/answer", room)
 	colleague := g.dial(map[string][]string{})
-	g.saw(colleague, "joined conference xfer-1")
+	g.Saw(colleague, "joined conference xfer-1")
 	g.on("/voice", room)
 	beep := tone.Sine(1000, 8000, 500*time.Millisecond, -15)
-	call := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: tone.Sine(600, 8000, time.Second, -15)},
 		carriersim.WaitHeard{Sound: 300 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Hangup{},
 	}}))
-	g.ended(colleague)
+	g.Ended(colleague)
 	if similarity, _ := compare.Find(beep, call.Heard(), 8000); similarity < 0.99 {
 		t.Errorf("the caller heard the colleague with similarity %.3f:\n%s", similarity, call)
 	}
 	var events []string
-	for _, r := range g.await("/room", 6) {
-		events = append(events, r.form.Get("StatusCallbackEvent"))
+	for _, r := range g.Await("/room", 6) {
+		events = append(events, r.Form.Get("StatusCallbackEvent"))
 	}
 	want := map[string]int{"participant-join": 2, "participant-leave": 2, "conference-start": 1, "conference-end": 1}
 	got := map[string]int{}

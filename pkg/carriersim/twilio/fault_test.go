@@ -14,14 +14,14 @@ func TestDuplicateIsTheSameRequest(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Copies: 2, Match: func(w *carriersim.Webhook) bool { return w.Kind == carriersim.KindStatus }})
 	g.on("/voice", "<Reject/>")
-	g.ended(g.ring(carriersim.Person{}))
-	got := g.await("/status", 3) // all signed, or the gateway had refused them
+	g.Ended(g.RingUp(carriersim.Person{}))
+	got := g.Await("/status", 3) // all signed, or the gateway had refused them
 	for _, r := range got {
-		if r.form.Encode() != got[0].form.Encode() || r.header.Get("I-Twilio-Idempotency-Token") != got[0].header.Get("I-Twilio-Idempotency-Token") {
-			t.Errorf("%v %v", r.form, r.header)
+		if r.Form.Encode() != got[0].Form.Encode() || r.Header.Get("I-Twilio-Idempotency-Token") != got[0].Header.Get("I-Twilio-Idempotency-Token") {
+			t.Errorf("%v %v", r.Form, r.Header)
 		}
 	}
-	if n := len(g.got("/voice")); n != 1 {
+	if n := len(g.Got("/voice")); n != 1 {
 		t.Errorf("%d voice requests", n)
 	}
 }
@@ -31,11 +31,11 @@ func TestCorruptSignature(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Corrupt: true})
 	g.on("/voice", "<Reject/>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	g.saw(call, "webhook inbound ringing -> 403")
-	g.saw(call, "warning 11200 fetch answered 403")
-	g.saw(call, "webhook status completed -> 403")
-	if len(g.got("/voice")) != 0 {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	g.Saw(call, "webhook inbound ringing -> 403")
+	g.Saw(call, "warning 11200 fetch answered 403")
+	g.Saw(call, "webhook status completed -> 403")
+	if len(g.Got("/voice")) != 0 {
 		t.Error("the gateway took a corrupt signature for a good one")
 	}
 }
@@ -69,7 +69,7 @@ func TestCallIsMadeThoughTheReplyIsLost(t *testing.T) {
 	if _, err := (&http.Client{Timeout: 200 * time.Millisecond}).Do(req); err == nil {
 		t.Fatal("there was a reply")
 	}
-	if leg := g.ended(g.legTo(callee)); leg.Status() != "busy" {
+	if leg := g.Ended(g.LegTo(callee)); leg.Status() != "busy" {
 		t.Errorf("status %s", leg.Status())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/course"
 )
 
 // Twilio's words for the status of a call. "initiated" is only in callbacks.
@@ -68,6 +69,7 @@ type order struct {
 // session is a call as Twilio handles it.
 type session struct {
 	*carriersim.Leg
+	course    course.Course[source]
 	c         *Carrier
 	direction string
 	numberSID string
@@ -81,8 +83,6 @@ type session struct {
 	sequence   int
 	sip        int
 	answeredBy string
-	next       *source // what a redirect over REST wants run
-	interrupt  context.CancelFunc
 }
 
 // newSession makes a call that the REST API knows from the first moment at which
@@ -112,10 +112,10 @@ func (s *session) receive(n number) {
 		s.end(statusFailed, sipNotFound)
 		return
 	}
-	s.run(&source{
+	s.course.Run(s.Leg, &source{
 		url: n.VoiceURL, method: n.VoiceMethod, kind: carriersim.KindInbound,
 		fallbackURL: n.VoiceFallbackURL, fallbackMethod: n.VoiceFallbackMethod,
-	})
+	}, s.runOne)
 	s.finish()
 }
 
@@ -134,7 +134,7 @@ func (s *session) place() {
 		return
 	}
 	s.pickUp()
-	s.run(&s.order.answer)
+	s.course.Run(s.Leg, &s.order.answer, s.runOne)
 	s.finish()
 }
 
@@ -287,33 +287,6 @@ func (s *session) redirect(to source) bool {
 	if s.Status() != statusInProgress || s.Context().Err() != nil {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next = &to
-	if s.interrupt != nil {
-		s.interrupt()
-	}
+	s.course.Redirect(to)
 	return true
-}
-
-// run runs documents, one after the other, until there is no next one.
-func (s *session) run(from *source) {
-	for from != nil && s.Context().Err() == nil {
-		ctx, interrupt := context.WithCancel(s.Context())
-		s.mu.Lock()
-		s.interrupt = interrupt
-		if s.next != nil { // it came while nothing ran
-			interrupt()
-		}
-		s.mu.Unlock()
-		next := s.runOne(ctx, from)
-		interrupt()
-		s.mu.Lock()
-		if s.next != nil {
-			next, s.next = s.next, nil
-			s.Note("redirected")
-		}
-		s.mu.Unlock()
-		from = next
-	}
 }

@@ -11,14 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // everything orders a callback for every event.
 var everything = []string{"initiated", "ringing", "answered", "completed"}
 
-func statuses(requests []request) (words []string) {
+func statuses(requests []gatewaytest.Form) (words []string) {
 	for _, r := range requests {
-		words = append(words, r.form.Get("CallStatus"))
+		words = append(words, r.Form.Get("CallStatus"))
 	}
 	return words
 }
@@ -27,21 +28,21 @@ func TestInbound(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	g.on("/voice", `<Say>hello</Say><Hangup/>`)
-	call := g.ended(g.ring(carriersim.Person{}))
-	voice := g.await("/voice", 1)[0]
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	voice := g.Await("/voice", 1)[0]
 	for name, want := range map[string]string{
 		"AccountSid": c.AccountSID(), "ApiVersion": "2010-04-01", "CallSid": call.ID(), "CallStatus": "ringing",
 		"Direction": "inbound", "From": caller, "Caller": caller, "To": ours, "Called": ours, "StirVerstat": "TN-Validation-Passed-A",
 	} {
-		if got := voice.form.Get(name); got != want {
+		if got := voice.Form.Get(name); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
-	if !voice.form.Has("FromCity") || voice.form.Get("CallToken") == "" || voice.header.Get("User-Agent") != "TwilioProxy/1.1" ||
-		voice.header.Get("I-Twilio-Idempotency-Token") == "" || voice.header.Get("Content-Type") != "application/x-www-form-urlencoded; charset=UTF-8" {
-		t.Errorf("voice request %v %v", voice.form, voice.header)
+	if !voice.Form.Has("FromCity") || voice.Form.Get("CallToken") == "" || voice.Header.Get("User-Agent") != "TwilioProxy/1.1" ||
+		voice.Header.Get("I-Twilio-Idempotency-Token") == "" || voice.Header.Get("Content-Type") != "application/x-www-form-urlencoded; charset=UTF-8" {
+		t.Errorf("voice request %v %v", voice.Form, voice.Header)
 	}
-	status := g.await("/status", 1)[0].form
+	status := g.Await("/status", 1)[0].Form
 	if status.Get("CallStatus") != "completed" || status.Get("CallDuration") != "1" || status.Get("Duration") != "1" ||
 		status.Get("SipResponseCode") != "200" || status.Get("SequenceNumber") != "0" || status.Get("CallbackSource") != "call-progress-events" {
 		t.Errorf("status callback %v", status)
@@ -80,12 +81,12 @@ func TestInboundEnds(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
 			g.on("/voice", test.markup)
-			call := g.ended(g.ring(test.person))
+			call := g.Ended(g.RingUp(test.person))
 			if call.Status() != test.status || call.Answered() != test.answered || call.Billed() != test.answered || call.Saw("warning") != test.warned {
 				t.Errorf("status %s, answered %t, billed %t, warned %t:\n%s", call.Status(), call.Answered(), call.Billed(), call.Saw("warning"), call)
 			}
-			if got := g.await("/status", 1); got[0].form.Get("CallStatus") != test.status {
-				t.Errorf("status callback %v", got[0].form)
+			if got := g.Await("/status", 1); got[0].Form.Get("CallStatus") != test.status {
+				t.Errorf("status callback %v", got[0].Form)
 			}
 		})
 	}
@@ -95,14 +96,14 @@ func TestPersonHangsUpWithContext(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	g.on("/voice", `<Pause length="60"/>`)
-	ctx, hangUp := contextOf(t)
+	ctx, hangUp := gatewaytest.Context(t)
 	call, err := c.Ring(ctx, caller, ours, carriersim.Person{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.await("/voice", 1)
+	g.Await("/voice", 1)
 	hangUp()
-	if g.ended(call); !call.Saw("hung up by person") {
+	if g.Ended(call); !call.Saw("hung up by person") {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -124,10 +125,10 @@ func TestFallbackURL(t *testing.T) {
 	c.mu.Lock()
 	c.numbers[0].VoiceFallbackURL = g.URL + "/fallback"
 	c.mu.Unlock()
-	g.onForm("/voice", func(url.Values) string { return "" })
+	g.Answer("/voice", func(gatewaytest.Form) string { return "" })
 	g.on("/fallback", "<Say>fallback</Say>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	if form := g.await("/fallback", 1)[0].form; form.Get("ErrorCode") != "11200" || form.Get("ErrorUrl") != g.URL+"/voice" {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	if form := g.Await("/fallback", 1)[0].Form; form.Get("ErrorCode") != "11200" || form.Get("ErrorUrl") != g.URL+"/voice" {
 		t.Errorf("fallback request %v", form)
 	}
 	if !call.Saw("says fallback") {
@@ -143,7 +144,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := c.SetInbound(ours, dead.URL+"/voice", ""); err != nil {
 		t.Fatal(err)
 	}
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if n := strings.Count(call.String(), "webhook inbound ringing -> connect failed"); n != 2 {
 		t.Errorf("%d tries, want 2", n)
 	}
@@ -157,8 +158,8 @@ func TestWebhookByGET(t *testing.T) {
 	_, g := begin(t, Options{})
 	g.on("/voice", `<Redirect method="GET">%s/next?tenant=7</Redirect>`)
 	g.on("/next", "<Reject/>")
-	call := g.ended(g.ring(carriersim.Person{}))
-	if form := g.await("/next", 1)[0].form; form.Get("tenant") != "7" || form.Get("CallSid") != call.ID() {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	if form := g.Await("/next", 1)[0].Form; form.Get("tenant") != "7" || form.Get("CallSid") != call.ID() {
 		t.Errorf("query %v", form)
 	}
 	if call.Status() != "no-answer" {
@@ -170,7 +171,7 @@ func TestChallenge(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	seen := make(chan string, 2)
-	g.handle("/guarded", func(w http.ResponseWriter, r *http.Request) {
+	g.Handle("/guarded", func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
 		seen <- user + ":" + password
 		if !ok {
@@ -184,7 +185,7 @@ func TestChallenge(t *testing.T) {
 	if err := c.SetInbound(ours, strings.Replace(g.URL, "http://", "http://gw:secret@", 1)+"/guarded", ""); err != nil {
 		t.Fatal(err)
 	}
-	g.ended(g.ring(carriersim.Person{}))
+	g.Ended(g.RingUp(carriersim.Person{}))
 	if first, second := <-seen, <-seen; first != ":" || second != "gw:secret" {
 		t.Errorf("authorized as %q, then %q", first, second)
 	}
@@ -195,17 +196,17 @@ func TestOutbound(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 100 * time.Millisecond}, carriersim.Hangup{}}})
 	g.on("/answer", `<Say loop="0">hello there</Say>`)
-	call := g.ended(g.dial(url.Values{"StatusCallbackEvent": everything, "SendDigits": {"12#"}}))
-	got := g.await("/status", 4)
+	call := g.Ended(g.dial(url.Values{"StatusCallbackEvent": everything, "SendDigits": {"12#"}}))
+	got := g.Await("/status", 4)
 	if diff := cmp.Diff([]string{"initiated", "ringing", "in-progress", "completed"}, statuses(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for i, r := range got {
-		if want := string(rune('0' + i)); r.form.Get("SequenceNumber") != want || r.form.Get("Direction") != "outbound-api" {
-			t.Errorf("callback %d: %v", i, r.form)
+		if want := string(rune('0' + i)); r.Form.Get("SequenceNumber") != want || r.Form.Get("Direction") != "outbound-api" {
+			t.Errorf("callback %d: %v", i, r.Form)
 		}
 	}
-	answer := g.await("/answer", 1)[0].form
+	answer := g.Await("/answer", 1)[0].Form
 	if answer.Get("CallStatus") != "in-progress" || answer.Get("From") != ours || answer.Get("To") != callee {
 		t.Errorf("answer request %v", answer)
 	}
@@ -234,18 +235,18 @@ func TestOutboundEnds(t *testing.T) {
 			if test.person != nil {
 				c.Expect(callee, *test.person)
 			}
-			call := g.ended(g.dial(url.Values{"StatusCallbackEvent": everything, "Timeout": {"1"}}))
+			call := g.Ended(g.dial(url.Values{"StatusCallbackEvent": everything, "Timeout": {"1"}}))
 			if call.Status() != test.status || call.Answered() || call.Billed() {
 				t.Errorf("status %s:\n%s", call.Status(), call)
 			}
-			got := g.await("/status", len(test.words))
+			got := g.Await("/status", len(test.words))
 			if diff := cmp.Diff(test.words, statuses(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if last := got[len(got)-1].form; last.Get("SipResponseCode") != test.sip || last.Get("CallDuration") != "0" || last.Get("Duration") != "0" {
+			if last := got[len(got)-1].Form; last.Get("SipResponseCode") != test.sip || last.Get("CallDuration") != "0" || last.Get("Duration") != "0" {
 				t.Errorf("last callback %v", last)
 			}
-			if len(g.got("/answer")) != 0 {
+			if len(g.Got("/answer")) != 0 {
 				t.Error("asked for markup without an answer")
 			}
 		})
@@ -257,8 +258,8 @@ func TestDefaultEventIsCompleted(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	g.on("/answer", "<Hangup/>")
-	g.ended(g.dial(url.Values{}))
-	if diff := cmp.Diff([]string{"completed"}, statuses(g.await("/status", 1))); diff != "" {
+	g.Ended(g.dial(url.Values{}))
+	if diff := cmp.Diff([]string{"completed"}, statuses(g.Await("/status", 1))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -269,7 +270,7 @@ func TestHangUpOverREST(t *testing.T) {
 	c.Expect(callee, carriersim.Person{})
 	g.on("/answer", `<Say loop="0">on and on</Say>`)
 	call := g.dial(url.Values{})
-	g.saw(call, "says")
+	g.Saw(call, "says")
 	path := "/Calls/" + call.ID() + ".json"
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Status": {"canceled"}}); status != 400 || field[int](t, body, "code") != 21220 {
 		t.Errorf("cancel in progress: %d %s", status, body)
@@ -277,7 +278,7 @@ func TestHangUpOverREST(t *testing.T) {
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Status": {"completed"}}); status != 200 {
 		t.Errorf("hang up: %d %s", status, body)
 	}
-	if g.ended(call); call.Status() != "completed" || !call.Saw("hung up by api") {
+	if g.Ended(call); call.Status() != "completed" || !call.Saw("hung up by api") {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Status": {"completed"}}); status != 404 || field[int](t, body, "code") != 20404 {
@@ -292,12 +293,12 @@ func TestCancelOverREST(t *testing.T) {
 			c, g := begin(t, Options{})
 			c.Expect(callee, carriersim.Person{Outcome: carriersim.NoAnswer})
 			call := g.dial(url.Values{})
-			g.saw(call, "ringing")
+			g.Saw(call, "ringing")
 			g.rest(http.MethodPost, "/Calls/"+call.ID()+".json", url.Values{"Status": {word}})
-			if g.ended(call); call.Status() != "canceled" || call.Billed() {
+			if g.Ended(call); call.Status() != "canceled" || call.Billed() {
 				t.Errorf("status %s:\n%s", call.Status(), call)
 			}
-			if got := g.await("/status", 1)[0].form; got.Get("CallStatus") != "canceled" {
+			if got := g.Await("/status", 1)[0].Form; got.Get("CallStatus") != "canceled" {
 				t.Errorf("callback %v", got)
 			}
 		})
@@ -307,24 +308,24 @@ func TestCancelOverREST(t *testing.T) {
 func TestRedirectOverREST(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = echo(t)
+	g.Media(echo(t))
 	g.on("/voice", g.stream()+"<Say>not this</Say>")
 	g.on("/moved", "<Say>moved</Say>")
-	call := g.ring(carriersim.Person{})
+	call := g.RingUp(carriersim.Person{})
 	path := "/Calls/" + call.ID() + ".json"
-	g.saw(call, "stream started")
+	g.Saw(call, "stream started")
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Url": {g.URL + "/moved"}, "Twiml": {"<Response/>"}}); status != 400 {
 		t.Errorf("both: %d %s", status, body)
 	}
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Twiml": {`<Response><Say loop="0">inline</Say></Response>`}}); status != 200 {
 		t.Errorf("inline: %d %s", status, body)
 	}
-	g.saw(call, "stream stopped")
-	g.saw(call, "says inline")
+	g.Saw(call, "stream stopped")
+	g.Saw(call, "says inline")
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Url": {g.URL + "/moved"}}); status != 200 {
 		t.Errorf("URL: %d %s", status, body)
 	}
-	if g.ended(call); !call.Saw("says moved") || call.Saw("says not this") {
+	if g.Ended(call); !call.Saw("says moved") || call.Saw("says not this") {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if status, body := g.rest(http.MethodPost, path, url.Values{"Url": {g.URL + "/moved"}}); status != 400 || field[int](t, body, "code") != 21220 {
@@ -353,22 +354,22 @@ func TestMachineDetection(t *testing.T) {
 			g.on("/answer", `<Say loop="0">on and on</Say>`)
 			test.order.Set("AsyncAmdStatusCallback", g.URL+"/amd")
 			call := g.dial(test.order)
-			g.saw(call, "says")
+			g.Saw(call, "says")
 			if test.async != "" {
-				g.await("/amd", 1)
+				g.Await("/amd", 1)
 			}
 			g.rest(http.MethodPost, "/Calls/"+call.ID()+".json", url.Values{"Status": {"completed"}})
-			g.ended(call)
-			if got := g.await("/answer", 1)[0].form.Get("AnsweredBy"); got != test.sync {
+			g.Ended(call)
+			if got := g.Await("/answer", 1)[0].Form.Get("AnsweredBy"); got != test.sync {
 				t.Errorf("AnsweredBy %q on the answer request, want %q", got, test.sync)
 			}
 			if test.async == "" {
-				if got := g.got("/amd"); len(got) != 0 {
+				if got := g.Got("/amd"); len(got) != 0 {
 					t.Errorf("callback %v", got)
 				}
 				return
 			}
-			if form := g.await("/amd", 1)[0].form; form.Get("AnsweredBy") != test.async || form.Get("MachineDetectionDuration") != "50" || form.Has("CallStatus") {
+			if form := g.Await("/amd", 1)[0].Form; form.Get("AnsweredBy") != test.async || form.Get("MachineDetectionDuration") != "50" || form.Has("CallStatus") {
 				t.Errorf("callback %v", form)
 			}
 		})
@@ -390,7 +391,7 @@ func TestTimeLimit(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	g.on("/answer", `<Pause length="600"/>`)
-	if call := g.ended(g.dial(url.Values{"TimeLimit": {"1"}})); !call.Saw("hung up by limit") || call.Status() != "completed" {
+	if call := g.Ended(g.dial(url.Values{"TimeLimit": {"1"}})); !call.Saw("hung up by limit") || call.Status() != "completed" {
 		t.Errorf("timeline:\n%s", call)
 	}
 }

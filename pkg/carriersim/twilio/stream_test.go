@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +16,9 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/g711"
-	"github.com/trunkline-io/trunkline/pkg/audio/speech"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
-	"github.com/trunkline-io/trunkline/pkg/audio/wav"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // message is a message of the carrier's, as loosely as a test needs it.
@@ -76,22 +74,13 @@ func echo(t testing.TB) func(ws *websocket.Conn) {
 	}
 }
 
-// callerSpeech is a second and a half of somebody who speaks.
-func callerSpeech(t testing.TB) (pcm []int16, rate int) {
-	pcm, rate, err := wav.Decode(strings.NewReader(speech.CallerWAV))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pcm[:rate*3/2], rate
-}
-
 func TestStreamEcho(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = echo(t)
+	g.Media(echo(t))
 	g.on("/voice", g.stream())
-	pcm, rate := callerSpeech(t)
-	c := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	pcm, rate := gatewaytest.Speech(t)
+	c := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Wait{For: 1500 * time.Millisecond}, carriersim.Hangup{},
 	}}))
 	if len(c.Said()) != len(c.Heard()) {
@@ -111,7 +100,7 @@ func TestStreamMessages(t *testing.T) {
 	var messages []message
 	var raw []string
 	done := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			m, text, ok := read(t, ws)
@@ -120,9 +109,9 @@ func TestStreamMessages(t *testing.T) {
 			}
 			messages, raw = append(messages, m), append(raw, text)
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	c := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	c := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: tone.Sine(440, 8000, 100*time.Millisecond, -12)}, carriersim.Press{Digits: "1#"}, carriersim.Hangup{},
 	}}))
 	<-done
@@ -194,7 +183,7 @@ func TestMarksAndClear(t *testing.T) {
 	beep := tone.Sine(440, 8000, 200*time.Millisecond, -12)
 	long := tone.Sine(880, 8000, 30*time.Second, -12)
 	done := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			m, _, ok := read(t, ws)
@@ -217,9 +206,9 @@ func TestMarksAndClear(t *testing.T) {
 				}
 			}
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	<-done
 	if diff := cmp.Diff([]string{"one", "two", "three"}, marks); diff != "" {
 		t.Errorf("marks (-want +got):\n%s", diff)
@@ -245,7 +234,7 @@ func TestMarksAndClear(t *testing.T) {
 func TestMarkWithoutAudio(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			m, _, ok := read(t, ws)
 			if !ok || m.Event == "mark" {
@@ -255,9 +244,9 @@ func TestMarkWithoutAudio(t *testing.T) {
 				write(t, ws, `{"event":"mark","streamSid":%q,"mark":{"name":"now"}}`, m.Stream)
 			}
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	if c := g.ended(g.ring(carriersim.Person{})); !c.Saw("mark now") {
+	if c := g.Ended(g.RingUp(carriersim.Person{})); !c.Saw("mark now") {
 		t.Errorf("timeline:\n%s", c)
 	}
 }
@@ -265,19 +254,19 @@ func TestMarkWithoutAudio(t *testing.T) {
 func TestStreamStatusAndAction(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) { read(t, ws) }
-	g.on("/voice", fmt.Sprintf(`<Connect action="%%s/after"><Stream url="%s" name="agent" statusCallback="%%s/stream"/></Connect><Say>not this</Say>`, g.mediaURL()))
+	g.Media(func(ws *websocket.Conn) { read(t, ws) })
+	g.on("/voice", fmt.Sprintf(`<Connect action="%%s/after"><Stream url="%s" name="agent" statusCallback="%%s/stream"/></Connect><Say>not this</Say>`, g.MediaURL()))
 	g.on("/after", `<Say>bye</Say>`)
-	c := g.ended(g.ring(carriersim.Person{}))
-	events := g.await("/stream", 2)
+	c := g.Ended(g.RingUp(carriersim.Person{}))
+	events := g.Await("/stream", 2)
 	for i, want := range []string{"stream-started", "stream-stopped"} {
-		form := events[i].form
+		form := events[i].Form
 		if form.Get("StreamEvent") != want || form.Get("CallSid") != c.ID() || form.Get("StreamName") != "agent" || form.Has("CallStatus") {
 			t.Errorf("stream callback %d: %v", i, form)
 		}
 	}
-	if after := g.await("/after", 1); after[0].form.Get("CallStatus") != "in-progress" {
-		t.Errorf("action: %v", after[0].form)
+	if after := g.Await("/after", 1); after[0].Form.Get("CallStatus") != "in-progress" {
+		t.Errorf("action: %v", after[0].Form)
 	}
 	if !c.Saw("says bye") || c.Saw("says not this") {
 		t.Errorf("timeline:\n%s", c)
@@ -293,10 +282,9 @@ func TestStreamRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, g := begin(t, Options{})
-			g.onForm("/elsewhere", func(url.Values) string { return "" })
-			target := strings.Replace(stream, "MEDIA", strings.TrimSuffix(g.mediaURL(), "/media"), 1)
+			target := strings.Replace(stream, "MEDIA", strings.TrimSuffix(g.MediaURL(), "/media"), 1)
 			g.on("/voice", `<Connect><Stream url="`+target+`"/></Connect><Say>sorry</Say>`)
-			if c := g.ended(g.ring(carriersim.Person{})); !c.Saw("stream failed") || !c.Saw("says sorry") {
+			if c := g.Ended(g.RingUp(carriersim.Person{})); !c.Saw("stream failed") || !c.Saw("says sorry") {
 				t.Errorf("timeline:\n%s", c)
 			}
 		})
@@ -309,14 +297,14 @@ func TestHandshakeIsSignedForThePublicURL(t *testing.T) {
 	t.Parallel()
 	carrier, g := begin(t, Options{})
 	seen := make(chan *http.Request, 1)
-	g.handle("/v1/media/01J/token", func(w http.ResponseWriter, r *http.Request) {
+	g.Handle("/v1/media/01J/token", func(w http.ResponseWriter, r *http.Request) {
 		seen <- r
 		http.Error(w, "enough", http.StatusTeapot)
 	})
 	const public = "wss://media.example"
 	carrier.Reach(public, "ws"+strings.TrimPrefix(g.URL, "http"))
 	g.on("/voice", `<Connect><Stream url="`+public+`/v1/media/01J/token?lost=1"/></Connect>`)
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	r := <-seen
 	if got, want := r.Header.Get(signatureHeader), sign(carrier.AuthToken(), public+"/v1/media/01J/token", nil); got != want || r.Host != "media.example" {
 		t.Errorf("host %s, signature %s, want %s", r.Host, got, want)
@@ -329,7 +317,7 @@ func TestHandshakeIsSignedForThePublicURL(t *testing.T) {
 func TestStreamWarnings(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		read(t, ws)
 		start, _, _ := read(t, ws)
 		write(t, ws, `{"event":"media"`)
@@ -340,9 +328,9 @@ func TestStreamWarnings(t *testing.T) {
 		for m, _, ok := read(t, ws); ok && m.Event != "mark"; {
 			m, _, ok = read(t, ws)
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	n := strings.Count(c.String(), "warning 31951")
 	if n != 4 {
 		t.Errorf("%d warnings, want 4:\n%s", n, c)
@@ -353,17 +341,17 @@ func TestMediaFault(t *testing.T) {
 	t.Parallel()
 	carrier, g := begin(t, Options{})
 	cut := make(chan error, 1)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			if _, _, err := ws.ReadMessage(); err != nil {
 				cut <- err
 				return
 			}
 		}
-	}
+	})
 	struck := carrier.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.on("/voice", g.stream()+`<Say>the line broke</Say>`)
-	c := g.ended(g.ring(carriersim.Person{}))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if err := <-cut; websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 		t.Errorf("socket ended in good order: %v", err)
 	}
@@ -375,12 +363,12 @@ func TestMediaFault(t *testing.T) {
 func TestCutMedia(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = echo(t)
+	g.Media(echo(t))
 	g.on("/voice", g.stream())
-	c := g.ring(carriersim.Person{})
-	g.saw(c, "stream started")
+	c := g.RingUp(carriersim.Person{})
+	g.Saw(c, "stream started")
 	if !c.CutMedia() {
 		t.Error("no socket to cut")
 	}
-	g.ended(c)
+	g.Ended(c)
 }

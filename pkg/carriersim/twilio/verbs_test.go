@@ -14,18 +14,19 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
 	"github.com/trunkline-io/trunkline/pkg/audio/wav"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 func TestPlay(t *testing.T) {
 	t.Parallel()
-	pcm, rate := callerSpeech(t)
+	pcm, rate := gatewaytest.Speech(t)
 	for name, file := range map[string]string{"wav": string(wav.Encode(pcm, rate)), "mp3": speech.GreetingMP3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, g := begin(t, Options{})
-			g.handle("/prompt", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(file)) })
+			g.Handle("/prompt", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(file)) })
 			g.on("/voice", `<Play>%s/prompt</Play>`)
-			call := g.ended(g.ring(carriersim.Person{}))
+			call := g.Ended(g.RingUp(carriersim.Person{}))
 			want, err := c.File(t.Context(), g.URL+"/prompt", 8000)
 			if err != nil {
 				t.Fatal(err)
@@ -40,9 +41,9 @@ func TestPlay(t *testing.T) {
 func TestPlayWhatIsElsewhere(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.handle("/prompt", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("neither")) })
+	g.Handle("/prompt", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("neither")) })
 	g.on("/voice", `<Play>https://files.example/a.mp3</Play><Play>%s/prompt</Play>`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if n := strings.Count(call.String(), "plays a tone instead"); n != 2 {
 		t.Errorf("%d tones, want 2:\n%s", n, call)
 	}
@@ -55,7 +56,7 @@ func TestSayAndPlayDigits(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	g.on("/voice", `<Say loop="2">hi &amp; bye</Say><Play digits="w12#"/>`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	want := carriersim.Spoken("hi & bye", 8000)
 	loud := 0
 	for _, v := range call.Heard() {
@@ -74,7 +75,7 @@ func TestSayAndPlayDigits(t *testing.T) {
 func TestPlaybackBufferIsBounded(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			m, _, ok := read(t, ws)
 			switch {
@@ -88,9 +89,9 @@ func TestPlaybackBufferIsBounded(t *testing.T) {
 				write(t, ws, `{"event":"clear","streamSid":%q}`, m.Stream)
 			}
 		}
-	}
+	})
 	g.on("/voice", g.stream())
-	call := g.ended(g.ring(carriersim.Person{}))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if n := strings.Count(call.String(), "warning 31931"); n != 1 {
 		t.Errorf("%d warnings, want 1:\n%s", n, call)
 	}

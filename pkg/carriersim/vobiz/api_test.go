@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 func TestAuthentication(t *testing.T) {
@@ -39,7 +39,7 @@ func TestAuthentication(t *testing.T) {
 func TestDial(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	if status, doc := g.REST(http.MethodPost, "/Call/", g.Order(gatewaytest.Doc{"answer_method": nil})); status != 400 || doc["error"] == nil || doc["message"] == nil {
+	if status, doc := g.REST(http.MethodPost, "/Call/", g.Order(switchtest.Doc{"answer_method": nil})); status != 400 || doc["error"] == nil || doc["message"] == nil {
 		t.Errorf("without answer_method: %d %v", status, doc)
 	}
 	if status, doc := g.REST(http.MethodPost, "/Call/", g.Order(nil)); status != 200 || doc["message"] != "Call fired" || doc["request_uuid"] != c.Calls()[0].ID() {
@@ -142,7 +142,7 @@ func TestNumbersAndApplications(t *testing.T) {
 	if diff := cmp.Diff([]string{"+912200000101", "+912200000102", "+14155550101"}, c.Numbers()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	status, doc := g.REST(http.MethodPost, "/Application/", gatewaytest.Doc{"app_name": "trunkline", "answer_url": g.URL + "/second", "hangup_url": g.URL + "/second"})
+	status, doc := g.REST(http.MethodPost, "/Application/", switchtest.Doc{"app_name": "trunkline", "answer_url": g.URL + "/second", "hangup_url": g.URL + "/second"})
 	app, _ := doc["app_id"].(string)
 	if status != 201 || app == "" {
 		t.Fatalf("create: %d %v", status, doc)
@@ -154,11 +154,11 @@ func TestNumbersAndApplications(t *testing.T) {
 		"/numbers/%2B912200000102/application": 200, "/numbers/%2B912200000102/application/": 401,
 		"/numbers/+912200000102/application": 404, "/numbers/912200000102/application": 404, "/numbers/%2B912200000199/application": 404,
 	} {
-		if status, doc := g.REST(http.MethodPost, path, gatewaytest.Doc{"application_id": app}); status != want {
+		if status, doc := g.REST(http.MethodPost, path, switchtest.Doc{"application_id": app}); status != want {
 			t.Errorf("%s: %d %v", path, status, doc)
 		}
 	}
-	for _, body := range []gatewaytest.Doc{{"application_id": "1"}, {}} {
+	for _, body := range []switchtest.Doc{{"application_id": "1"}, {}} {
 		if status, _ := g.REST(http.MethodPost, "/numbers/%2B912200000102/application", body); status != 400 {
 			t.Errorf("attach to %v: %d", body, status)
 		}

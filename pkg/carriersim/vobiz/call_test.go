@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 // TestInbound shows who calls as they were written, and all times as they are
@@ -26,7 +26,7 @@ func TestInbound(t *testing.T) {
 	}
 	g.Ended(call)
 	voice := g.Await("/voice", 1)[0]
-	gatewaytest.Want(t, voice.Form, map[string]string{
+	switchtest.Want(t, voice.Form, map[string]string{
 		"CallUUID": call.ID(), "CallStatus": "ringing", "Direction": "inbound", "Event": "StartApp", "From": "02200000199", "To": ours,
 		"ParentAuthID": "MA_TRNK0001", "auth_id": "MA_TRNK0001", "BillRate": "0.0065", "stir_verification": "Not Applicable", "STIRVerification": "",
 	})
@@ -49,14 +49,14 @@ func TestHangupAlwaysSaysCompleted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		person *carriersim.Person
-		order  gatewaytest.Doc
+		order  switchtest.Doc
 		want   map[string]string
 	}{
 		"busy": {&carriersim.Person{Outcome: carriersim.Busy}, nil, map[string]string{
 			"HangupCause": "USER_BUSY", "HangupCauseCode": "3010", "HangupCauseName": "Busy Line", "HangupSource": "Callee", "AnswerTime": "", "TotalCost": "0"}},
 		"no answer": {&carriersim.Person{Outcome: carriersim.NoAnswer, Ring: 50 * time.Millisecond}, nil, map[string]string{
 			"HangupCause": "NO_ANSWER", "HangupCauseCode": "3000", "HangupSource": "Callee", "AnswerTime": "", "BillDuration": "0"}},
-		"too slow": {&carriersim.Person{Ring: time.Hour}, gatewaytest.Doc{"ring_timeout": 1}, map[string]string{
+		"too slow": {&carriersim.Person{Ring: time.Hour}, switchtest.Doc{"ring_timeout": 1}, map[string]string{
 			"HangupCause": "NO_ANSWER", "HangupCauseCode": "6010", "HangupSource": "Vobiz"}},
 		"rejects":     {&carriersim.Person{Outcome: carriersim.Rejects}, nil, map[string]string{"HangupCauseCode": "3020", "HangupSource": "Callee"}},
 		"unreachable": {nil, nil, map[string]string{"HangupCauseCode": "3050", "HangupSource": "Carrier"}},
@@ -72,8 +72,8 @@ func TestHangupAlwaysSaysCompleted(t *testing.T) {
 			g.On("/answer", `<Speak>hello</Speak>`)
 			call := g.Ended(g.Dial(test.order))
 			form := g.Await("/hangup", 1)[0].Form
-			gatewaytest.Want(t, form, test.want)
-			gatewaytest.Want(t, form, map[string]string{"CallStatus": "completed", "Event": "Hangup"})
+			switchtest.Want(t, form, test.want)
+			switchtest.Want(t, form, map[string]string{"CallStatus": "completed", "Event": "Hangup"})
 			duration, _ := strconv.Atoi(form.Get("Duration"))
 			if talk, err := strconv.Atoi(form.Get("BillDuration")); err != nil || duration <= talk {
 				t.Errorf("duration %d, talk %d", duration, talk)
@@ -90,14 +90,14 @@ func TestProgress(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	g.On("/answer", "<Hangup/>")
-	call := g.Ended(g.Dial(gatewaytest.Doc{
+	call := g.Ended(g.Dial(switchtest.Doc{
 		"ring_url": g.URL + "/all", "hangup_url": g.URL + "/all", "answer_url": g.URL + "/answer", "sip_headers": "call=01J",
 	}))
 	if diff := cmp.Diff([]string{"CallInitiated", "Ring", "Hangup"}, g.Events("/all", 3)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for i, r := range g.Await("/all", 3) {
-		gatewaytest.Want(t, r.Form, map[string]string{"CallStatus": []string{"initiated", "ringing", "completed"}[i], "CallUUID": call.ID(), "From": ours})
+		switchtest.Want(t, r.Form, map[string]string{"CallStatus": []string{"initiated", "ringing", "completed"}[i], "CallUUID": call.ID(), "From": ours})
 		if r.Header.Get("X-VH-call") != "01J" || r.Form.Has("X-PH-call") {
 			t.Errorf("custom header: %v %v", r.Header, r.Form)
 		}
@@ -109,7 +109,7 @@ func TestRingTimeoutIsIgnored(t *testing.T) {
 	c, g := begin(t, Options{IgnoreRingTimeout: true})
 	c.Expect(callee, carriersim.Person{Ring: 1200 * time.Millisecond})
 	g.On("/answer", "<Hangup/>")
-	if call := g.Ended(g.Dial(gatewaytest.Doc{"ring_timeout": 1})); !call.Answered() {
+	if call := g.Ended(g.Dial(switchtest.Doc{"ring_timeout": 1})); !call.Answered() {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -132,8 +132,8 @@ func TestMachineDetection(t *testing.T) {
 			c, g := begin(t, Options{DetectAfter: 50 * time.Millisecond})
 			c.Expect(callee, carriersim.Person{Machine: test.machine})
 			g.On("/answer", `<Wait length="600"/>`)
-			call := g.Dial(gatewaytest.Doc{"machine_detection": test.order, "machine_detection_url": g.URL + "/amd"})
-			gatewaytest.Want(t, g.Await("/amd", 1)[0].Form, test.want)
+			call := g.Dial(switchtest.Doc{"machine_detection": test.order, "machine_detection_url": g.URL + "/amd"})
+			switchtest.Want(t, g.Await("/amd", 1)[0].Form, test.want)
 			if !test.dropped {
 				g.REST(http.MethodDelete, "/Call/"+call.ID()+"/", nil)
 			}
@@ -155,7 +155,7 @@ func TestConferenceOfOne(t *testing.T) {
 		t.Errorf("timeline:\n%s", call)
 	}
 	enter, exit := g.Await("/room", 2)[0].Form, g.Await("/room", 2)[1].Form
-	gatewaytest.Want(t, enter, map[string]string{"Event": "ConferenceEnter", "From": caller, "To": ours})
+	switchtest.Want(t, enter, map[string]string{"Event": "ConferenceEnter", "From": caller, "To": ours})
 	if exit.Has("From") || exit.Has("To") || exit.Has("CallStatus") || exit.Get("ConferenceAction") != "exit" {
 		t.Errorf("exit %v", exit)
 	}
@@ -168,7 +168,7 @@ func TestCallerIDOfDial(t *testing.T) {
 	g.On("/voice", `<Dial callerId="`+caller+`" action="%s/dialled"><Number>`+callee+`</Number></Dial>`)
 	g.On("/dialled", "<Hangup/>")
 	call := g.Ended(g.RingUp(carriersim.Person{}))
-	if gatewaytest.Want(t, g.Await("/dialled", 1)[0].Form, map[string]string{"DialStatus": "failed"}); !call.Saw("warning callerId") {
+	if switchtest.Want(t, g.Await("/dialled", 1)[0].Form, map[string]string{"DialStatus": "failed"}); !call.Saw("warning callerId") {
 		t.Errorf("timeline:\n%s", call)
 	}
 	if leg := g.LegTo(callee); !leg.Saw("hang-up code 3030") {

@@ -13,15 +13,16 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 // TestMessages holds the messages of a call against the documented forms.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	serve, all := gatewaytest.Listen(t)
-	g.Media = serve
+	serve, all := switchtest.Listen(t)
+	g.Media(serve)
 	g.On("/voice", g.Stream(`maxRetries="3" extraHeaders="call=01JABC" statusCallbackUrl="`+g.URL+`/stream"`))
 	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Wait{For: 200 * time.Millisecond}, carriersim.Press{Digits: "5"}, carriersim.Hangup{},
@@ -50,7 +51,7 @@ func TestMessages(t *testing.T) {
 		}
 	}
 	started := g.Await("/stream", 1)[0]
-	gatewaytest.Want(t, started.Form, map[string]string{
+	switchtest.Want(t, started.Form, map[string]string{
 		"Event": "StartStream", "StreamID": id, "ServiceURL": g.MediaURL(), "status_callback_url": g.URL + "/stream", "status_callback_method": "POST",
 	})
 	if started.Header.Get("X-VH-call") != "01JABC" || started.Form.Get("ParentAuthID") == "" {
@@ -67,21 +68,21 @@ func TestTerseAnswers(t *testing.T) {
 	_, g := begin(t, Options{})
 	var answers []string
 	var id string
-	g.Media = func(ws *websocket.Conn) {
-		start, _ := gatewaytest.Read(t, ws)
+	g.Media(func(ws *websocket.Conn) {
+		start, _ := switchtest.Read(t, ws)
 		id = start.Start.StreamID
-		gatewaytest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"utt-1"}`, id)
-		for m, ok := gatewaytest.Read(t, ws); ok; m, ok = gatewaytest.Read(t, ws) {
+		switchtest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"utt-1"}`, id)
+		for m, ok := switchtest.Read(t, ws); ok; m, ok = switchtest.Read(t, ws) {
 			switch m.Event {
 			case "playedStream":
 				answers = append(answers, m.Raw)
-				gatewaytest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, id)
+				switchtest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, id)
 			case "clearedAudio":
 				answers = append(answers, m.Raw)
-				gatewaytest.Write(t, ws, `{"event":"stop","streamId":%q}`, id)
+				switchtest.Write(t, ws, `{"event":"stop","streamId":%q}`, id)
 			}
 		}
-	}
+	})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`))
 	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if diff := cmp.Diff([]string{`{"event":"playedStream","name":"utt-1"}`, `{"event":"clearedAudio","streamId":"` + id + `"}`}, answers); diff != "" {
@@ -90,7 +91,7 @@ func TestTerseAnswers(t *testing.T) {
 	if call.Saw("warning") || !call.Saw("stream stopped by gateway: stop") {
 		t.Errorf("timeline:\n%s", call)
 	}
-	gatewaytest.Want(t, g.Await("/hangup", 1)[0].Form, map[string]string{"HangupCauseCode": "4010", "HangupSource": "Vobiz"})
+	switchtest.Want(t, g.Await("/hangup", 1)[0].Form, map[string]string{"HangupCauseCode": "4010", "HangupSource": "Vobiz"})
 	if diff := cmp.Diff([]string{"StartStream", "PlayedStream", "ClearedAudio", "StopStream"}, g.Events("/stream", 4)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -101,24 +102,24 @@ func TestTerseAnswers(t *testing.T) {
 func TestClearTakesWhatComesMeanwhile(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{clearAfter: 2 * time.Second})
-	early, late := gatewaytest.Beep(500, 300*time.Millisecond), gatewaytest.Beep(1200, 300*time.Millisecond)
-	g.Media = func(ws *websocket.Conn) {
-		start, _ := gatewaytest.Read(t, ws)
-		gatewaytest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, start.Start.StreamID)
-		gatewaytest.Play(t, ws, slices.Concat(tone.Silence(8000, 10*time.Second), early))
-		for m, ok := gatewaytest.Read(t, ws); ok; m, ok = gatewaytest.Read(t, ws) {
+	early, late := switchtest.Beep(500, 300*time.Millisecond), switchtest.Beep(1200, 300*time.Millisecond)
+	g.Media(func(ws *websocket.Conn) {
+		start, _ := switchtest.Read(t, ws)
+		switchtest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, start.Start.StreamID)
+		switchtest.Play(t, ws, slices.Concat(tone.Silence(8000, 10*time.Second), early))
+		for m, ok := switchtest.Read(t, ws); ok; m, ok = switchtest.Read(t, ws) {
 			switch m.Event {
 			case "clearedAudio":
-				gatewaytest.Play(t, ws, late)
-				gatewaytest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"end"}`, start.Start.StreamID)
+				switchtest.Play(t, ws, late)
+				switchtest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"end"}`, start.Start.StreamID)
 			case "playedStream":
-				gatewaytest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID)
+				switchtest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID)
 			}
 		}
-	}
+	})
 	g.On("/voice", g.Stream(""))
 	call := g.Ended(g.RingUp(carriersim.Person{}))
-	if n := gatewaytest.Loud(call.Heard()); n < len(late)*9/10 || n > len(late) {
+	if n := switchtest.Loud(call.Heard()); n < len(late)*9/10 || n > len(late) {
 		t.Errorf("heard %d samples of tone, want %d", n, len(late))
 	}
 	if similarity, _ := compare.Find(late, call.Heard(), 8000); similarity < 0.95 {
@@ -131,25 +132,25 @@ func TestOutboundFormatIsItsOwn(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	beep := tone.Sine(600, 24000, 400*time.Millisecond, -12)
-	g.Media = func(ws *websocket.Conn) {
-		start, _ := gatewaytest.Read(t, ws)
+	g.Media(func(ws *websocket.Conn) {
+		start, _ := switchtest.Read(t, ws)
 		for chunk := range slices.Chunk(beep, 480) {
 			codes := make([]byte, 2*len(chunk))
 			audio.EncodeLE(codes, chunk)
-			gatewaytest.Write(t, ws, `{"event":"playAudio","media":{"contentType":"audio/x-l16","sampleRate":24000,"payload":%q}}`, base64.StdEncoding.EncodeToString(codes))
+			switchtest.Write(t, ws, `{"event":"playAudio","media":{"contentType":"audio/x-l16","sampleRate":24000,"payload":%q}}`, base64.StdEncoding.EncodeToString(codes))
 		}
-		gatewaytest.Write(t, ws, `{"event":"sendDTMF","dtmf":"1"}`) // not of Vobiz' words
-		gatewaytest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"end"}`, start.Start.StreamID)
-		for m, ok := gatewaytest.Read(t, ws); ok && m.Event != "playedStream"; {
-			m, ok = gatewaytest.Read(t, ws)
+		switchtest.Write(t, ws, `{"event":"sendDTMF","dtmf":"1"}`) // not of Vobiz' words
+		switchtest.Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"end"}`, start.Start.StreamID)
+		for m, ok := switchtest.Read(t, ws); ok && m.Event != "playedStream"; {
+			m, ok = switchtest.Read(t, ws)
 		}
-		gatewaytest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID)
-		gatewaytest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, start.Start.StreamID)
-		gatewaytest.Ignore(ws)
-	}
+		switchtest.Write(t, ws, `{"event":"stop","streamId":%q}`, start.Start.StreamID)
+		switchtest.Write(t, ws, `{"event":"clearAudio","streamId":%q}`, start.Start.StreamID)
+		switchtest.Ignore(ws)
+	})
 	g.On("/voice", g.Stream(""))
 	call := g.Ended(g.RingUp(carriersim.Person{}))
-	if similarity, _ := compare.Find(gatewaytest.Beep(600, 400*time.Millisecond), call.Heard(), 8000); similarity < 0.95 {
+	if similarity, _ := compare.Find(switchtest.Beep(600, 400*time.Millisecond), call.Heard(), 8000); similarity < 0.95 {
 		t.Errorf("similarity %.3f", similarity)
 	}
 	if !call.Saw(`warning message "sendDTMF"`) || call.Digits() != "" {
@@ -162,12 +163,12 @@ func TestOutboundFormatIsItsOwn(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	starts := make(chan gatewaytest.Message, 3)
-	g.Media = func(ws *websocket.Conn) {
-		start, _ := gatewaytest.Read(t, ws)
+	starts := make(chan switchtest.Message, 3)
+	g.Media(func(ws *websocket.Conn) {
+		start, _ := switchtest.Read(t, ws)
 		starts <- start
-		gatewaytest.Ignore(ws)
-	}
+		switchtest.Ignore(ws)
+	})
 	c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.On("/voice", g.Stream(`maxRetries="1" statusCallbackUrl="`+g.URL+`/stream"`)+"<Speak>lost</Speak>")
 	call := g.Ended(g.RingUp(carriersim.Person{}))

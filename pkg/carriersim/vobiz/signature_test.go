@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch"
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
 )
 
 // TestSignatures holds the signed texts against published signatures.

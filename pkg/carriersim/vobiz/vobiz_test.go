@@ -1,12 +1,10 @@
 package vobiz
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"testing"
 
-	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/gatewaytest"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/plivoswitch/switchtest"
 )
 
 const (
@@ -17,7 +15,7 @@ const (
 
 // begin starts a carrier and a gateway that checks V3 as Vobiz documents it, on
 // webhooks only: sockets are not signed.
-func begin(t testing.TB, o Options) (*Carrier, *gatewaytest.Gateway) {
+func begin(t testing.TB, o Options) (*Carrier, *switchtest.Gateway) {
 	t.Helper()
 	c, err := New(o)
 	if err != nil {
@@ -25,35 +23,33 @@ func begin(t testing.TB, o Options) (*Carrier, *gatewaytest.Gateway) {
 	}
 	id, _ := c.Config()["auth_id"].(string)
 	token, _ := c.Config()["auth_token"].(string)
-	return c, gatewaytest.Begin(t, gatewaytest.Side{
+	return c, switchtest.Begin(t, switchtest.Side{
 		Carrier: c, Account: "/api/v1/Account/" + id,
 		Authorize: func(r *http.Request) {
 			r.Header.Set("X-Auth-ID", id)
 			r.Header.Set("X-Auth-Token", token)
 		},
-		Verify: func(r *http.Request, url, _ string) error {
-			signature := r.Header.Get(headerV3)
-			switch owner, main := c.account.Sign(baseURL(url) + "." + r.Header.Get(headerV3Nonce)); {
-			case r.Header.Get("Upgrade") != "" || c.unsigned:
-				if signature != "" {
-					return errors.New("signed")
-				}
-			case signature != owner || r.Header.Get(headerMAV3) != main:
-				return fmt.Errorf("signature %q of %q", signature, url)
+		Refuse: func(r *http.Request, url, _ string) int {
+			owner, main := c.account.Sign(baseURL(url) + "." + r.Header.Get(headerV3Nonce))
+			if r.Header.Get("Upgrade") != "" || c.unsigned {
+				owner, main = "", ""
 			}
-			return nil
+			if r.Header.Get(headerV3) != owner || r.Header.Get(headerMAV3) != main {
+				return http.StatusForbidden
+			}
+			return 0
 		},
 		Caller: caller, Callee: callee, Ours: ours,
 	})
 }
 
-func plain(t testing.TB) *gatewaytest.Gateway {
+func plain(t testing.TB) *switchtest.Gateway {
 	_, g := begin(t, Options{})
 	return g
 }
 
-func TestMedia(t *testing.T)           { gatewaytest.Media(t, plain) }
-func TestCalls(t *testing.T)           { gatewaytest.Calls(t, plain) }
-func TestDialEnds(t *testing.T)        { gatewaytest.DialEnds(t, plain, true) }
-func TestFaults(t *testing.T)          { gatewaytest.Faults(t, plain) }
-func TestFaultSignatures(t *testing.T) { gatewaytest.FaultSignatures(t, plain) }
+func TestMedia(t *testing.T)           { switchtest.Media(t, plain) }
+func TestCalls(t *testing.T)           { switchtest.Calls(t, plain) }
+func TestDialEnds(t *testing.T)        { switchtest.DialEnds(t, plain, true) }
+func TestFaults(t *testing.T)          { switchtest.Faults(t, plain) }
+func TestFaultSignatures(t *testing.T) { switchtest.FaultSignatures(t, plain) }

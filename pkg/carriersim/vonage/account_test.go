@@ -62,10 +62,10 @@ func TestApplication(t *testing.T) {
 	if status, _ := g.voice(http.MethodGet, "", ""); status != 401 {
 		t.Errorf("without its key the application may still call: %d", status)
 	}
-	g.on("/other", `[]`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	g.On("/other", `[]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	g.await("/other", "uuid", call.ID())
-	if len(g.got("/event", "", nil)) > 0 {
+	if len(g.Got("/event")) > 0 {
 		t.Error("the old event_url still counts")
 	}
 	_, list := g.account(http.MethodGet, "/v2/applications", "")
@@ -149,13 +149,13 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%s: %d %v", name, status, code)
 		}
 	}
-	call := g.ended(g.ring(carriersim.Person{}))
-	if call.Status() != "failed" || len(g.got("/answer", "", nil)) > 0 {
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	if call.Status() != "failed" || len(g.Got("/answer")) > 0 {
 		t.Errorf("a number without an application reached the gateway:\n%s", call)
 	}
 	update("country=US&msisdn=" + ours + "&app_id=" + c.opt.ApplicationID)
-	g.on("/answer", `[]`)
-	g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", `[]`)
+	g.Ended(g.RingUp(carriersim.Person{}))
 	g.await("/answer", "to", ours)
 	if status, doc := g.do(g.request(http.MethodGet, c.APIURL()+"/account/numbers", "", "")); status != 401 || doc["error-code"] != "401" {
 		t.Errorf("without a key: %d %v", status, doc)

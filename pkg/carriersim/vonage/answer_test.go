@@ -14,8 +14,8 @@ import (
 func TestInboundCall(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
-	g.on("/answer", `[{"action":"talk","text":"hi"}]`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", `[{"action":"talk","text":"hi"}]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	answer := g.await("/answer", "uuid", call.ID())
 	conversation, _ := answer.doc["conversation_uuid"].(string)
 	want := map[string]any{
@@ -46,8 +46,8 @@ func TestInboundCall(t *testing.T) {
 func TestPersonHangsUp(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.on("/answer", `[{"action":"wait","timeout":60}]`)
-	g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 100 * time.Millisecond}, carriersim.Hangup{}}}))
+	g.On("/answer", `[{"action":"wait","timeout":60}]`)
+	g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 100 * time.Millisecond}, carriersim.Hangup{}}}))
 	if end := g.await("/event", "status", "completed"); end.doc["disconnected_by"] != "user" {
 		t.Errorf("event %v", end.doc)
 	}
@@ -58,9 +58,9 @@ func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	release := make(chan struct{})
-	g.handle("/answer", func(http.ResponseWriter, *http.Request) { <-release })
+	g.Handle("/answer", func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	call := g.ended(g.ring(carriersim.Person{Ring: 100 * time.Millisecond}))
+	call := g.Ended(g.RingUp(carriersim.Person{Ring: 100 * time.Millisecond}))
 	g.await("/event", "status", "cancelled")
 	if call.Status() != "cancelled" || call.Answered() {
 		t.Errorf("status %s:\n%s", call.Status(), call)
@@ -82,15 +82,15 @@ func TestAnswerIsAskedTwiceThenElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, g := begin(t, Options{})
 			asked := 0
-			g.handle("/answer", func(w http.ResponseWriter, _ *http.Request) {
+			g.Handle("/answer", func(w http.ResponseWriter, _ *http.Request) {
 				asked++
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(test.status)
 				w.Write([]byte(test.body))
 			})
-			g.on("/fallback", `[{"action":"talk","text":"sorry"}]`)
-			call := g.ended(g.ring(carriersim.Person{}))
-			fallback := g.await("/fallback", "", nil)
+			g.On("/fallback", `[{"action":"talk","text":"sorry"}]`)
+			call := g.Ended(g.RingUp(carriersim.Person{}))
+			fallback := g.Await("/fallback", 1)[0]
 			original, _ := fallback.doc["original_request"].(map[string]any)
 			if fallback.doc["reason"] != "Connection closed." || original["url"] != g.URL+"/answer" || original["type"] != "answer" {
 				t.Errorf("fallback %v", fallback.doc)
@@ -100,7 +100,7 @@ func TestAnswerIsAskedTwiceThenElsewhere(t *testing.T) {
 			}
 			if test.status == 200 {
 				g.await("/event", "conversation_uuid", fallback.doc["conversation_uuid"])
-				g.saw(call, "webhook other error -> 204")
+				g.Saw(call, "webhook other error -> 204")
 			}
 		})
 	}
@@ -109,7 +109,7 @@ func TestAnswerIsAskedTwiceThenElsewhere(t *testing.T) {
 func TestNobodyAnswersTheWebhook(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	call := g.ended(g.ring(carriersim.Person{})) // 204 is no NCCO, and neither is the fallback's
+	call := g.Ended(g.RingUp(carriersim.Person{})) // 204 is no NCCO, and neither is the fallback's
 	end := g.await("/event", "status", "failed")
 	if end.doc["detail"] != "internal_error" || call.Answered() || call.Billed() || call.Status() != "failed" {
 		t.Errorf("%v\n%s", end.doc, call)
@@ -119,8 +119,8 @@ func TestNobodyAnswersTheWebhook(t *testing.T) {
 func TestEmptyFlow(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.on("/answer", `[]`)
-	if call := g.ended(g.ring(carriersim.Person{})); call.Status() != "completed" || !call.Saw("hung up by markup") {
+	g.On("/answer", `[]`)
+	if call := g.Ended(g.RingUp(carriersim.Person{})); call.Status() != "completed" || !call.Saw("hung up by markup") {
 		t.Errorf("status %s:\n%s", call.Status(), call)
 	}
 }
@@ -133,8 +133,8 @@ func TestAnswerByGet(t *testing.T) {
 	app.answer.method, app.answer.url = http.MethodGet, g.URL+"/answer?mine=1"
 	c.apps[app.id] = &app
 	c.mu.Unlock()
-	g.on("/answer", `[{"action":"talk","text":"hi"}]`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", `[{"action":"talk","text":"hi"}]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	got := g.await("/answer", "uuid", call.ID())
 	if got.method != http.MethodGet || got.doc["mine"] != "1" || got.doc["to"] != ours || claimsOf(t, got.token).PayloadHash != "" {
 		t.Errorf("%+v", got)
@@ -150,11 +150,11 @@ func TestUnsignedApplication(t *testing.T) {
 	c.apps[app.id] = &app
 	c.mu.Unlock()
 	tokens := make(chan string, 8)
-	g.handle("/answer", func(w http.ResponseWriter, r *http.Request) {
+	g.Handle("/answer", func(w http.ResponseWriter, r *http.Request) {
 		tokens <- r.Header.Get("Authorization")
 		w.Write([]byte(`[]`))
 	})
-	g.ended(g.ring(carriersim.Person{}))
+	g.Ended(g.RingUp(carriersim.Person{}))
 	if token := <-tokens; token != "" {
 		t.Errorf("token %q", token)
 	}
@@ -163,17 +163,17 @@ func TestUnsignedApplication(t *testing.T) {
 func TestActions(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.on("/answer", `[
+	g.On("/answer", `[
 		{"action":"stream","streamUrl":["%s/beep.wav"],"loop":2},
 		{"action":"notify","payload":{"step":1},"eventUrl":["%s/step"]},
 		{"action":"talk","text":"not this"}]`)
-	g.on("/step", `[{"action":"record"},{"action":"input","type":["dtmf"],"dtmf":{"maxDigits":4,"submitOnHash":true},"eventUrl":["%s/keys"],"colour":"red"}]`)
-	g.on("/keys", `[{"action":"talk","text":"thanks"}]`)
-	g.handle("/beep.wav", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })
-	call := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	g.On("/step", `[{"action":"record"},{"action":"input","type":["dtmf"],"dtmf":{"maxDigits":4,"submitOnHash":true},"eventUrl":["%s/keys"],"colour":"red"}]`)
+	g.On("/keys", `[{"action":"talk","text":"thanks"}]`)
+	g.Handle("/beep.wav", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })
+	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Wait{For: 2300 * time.Millisecond}, carriersim.Press{Digits: "42#"},
 	}}))
-	if step := g.await("/step", "", nil); step.doc["payload"].(map[string]any)["step"] != 1.0 {
+	if step := g.Await("/step", 1)[0]; step.doc["payload"].(map[string]any)["step"] != 1.0 {
 		t.Errorf("notify %v", step.doc)
 	}
 	keys := g.await("/keys", "uuid", call.ID())

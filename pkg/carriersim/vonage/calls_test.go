@@ -30,13 +30,13 @@ func TestOutboundCall(t *testing.T) {
 	if call.Status() == "completed" || call.From() != ours || call.To() != callee {
 		t.Errorf("%s from %s to %s", call.Status(), call.From(), call.To())
 	}
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	_, live := g.voice(http.MethodGet, "/"+call.ID(), "")
 	if live["status"] != "answered" || live["duration"] != nil || live["direction"] != "outbound" ||
 		live["to"].(map[string]any)["number"] != callee || live["from"].(map[string]any)["type"] != "phone" {
 		t.Errorf("live: %v", live)
 	}
-	g.ended(call)
+	g.Ended(call)
 	end := g.await("/mine", "status", "completed")
 	if diff := cmp.Diff([]string{"started", "ringing", "answered", "completed"}, g.statuses("/mine", call.ID())); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -48,7 +48,7 @@ func TestOutboundCall(t *testing.T) {
 	if _, err := time.Parse("2006-01-02 15:04:05", over["start_time"].(string)); err != nil || over["status"] != "completed" || over["price"] != "0.00021166" {
 		t.Errorf("over: %v %v", over, err)
 	}
-	if len(g.got("/event", "", nil)) > 0 {
+	if len(g.Got("/event")) > 0 {
 		t.Error("events went to the application's URL, too")
 	}
 }
@@ -70,7 +70,7 @@ func TestUnansweredCalls(t *testing.T) {
 			t.Parallel()
 			c, g := begin(t, Options{CompletedToo: outcome == carriersim.Busy})
 			c.Expect(callee, carriersim.Person{Outcome: outcome})
-			call := g.ended(g.dial(talking + `,"ringing_timer":1`))
+			call := g.Ended(g.dial(talking + `,"ringing_timer":1`))
 			end := g.await("/event", "status", want.status)
 			if end.doc["detail"] != want.detail || end.doc["sip_code"] != want.sip || call.Status() != want.status || call.Billed() || call.Saw("ringing") != want.rang {
 				t.Errorf("%v\n%s", end.doc, call)
@@ -90,8 +90,8 @@ func TestAnswerURLOfACall(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
-	g.on("/mine", `[{"action":"talk","text":"hi"}]`)
-	call := g.ended(g.dial(`"answer_url":["%s/mine?call=7"],"answer_method":"POST"`))
+	g.On("/mine", `[{"action":"talk","text":"hi"}]`)
+	call := g.Ended(g.dial(`"answer_url":["%s/mine?call=7"],"answer_method":"POST"`))
 	if got := g.await("/mine", "uuid", call.ID()); got.doc["to"] != callee || got.doc["status"] != nil || !call.Saw("webhook answer answer -> 200") {
 		t.Errorf("%v\n%s", got.doc, call)
 	}
@@ -102,11 +102,11 @@ func TestHangUp(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
 	call := g.dial(talking)
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	if status, doc := g.voice(http.MethodPut, "/"+call.ID(), `{"action":"hangup"}`); status != 204 || len(doc) > 0 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.ended(call)
+	g.Ended(call)
 	if end := g.await("/event", "status", "completed"); end.doc["disconnected_by"] != "platform" || !call.Saw("hung up by api") {
 		t.Errorf("%v\n%s", end.doc, call)
 	}
@@ -120,9 +120,9 @@ func TestHangUpWhileItRings(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Ring: time.Hour})
 	call := g.dial(talking)
-	g.saw(call, "ringing")
+	g.Saw(call, "ringing")
 	g.voice(http.MethodPut, "/"+call.ID(), `{"action":"hangup"}`)
-	g.ended(call)
+	g.Ended(call)
 	g.await("/event", "status", "cancelled")
 	if call.Status() != "cancelled" {
 		t.Errorf("status %s", call.Status())
@@ -133,7 +133,7 @@ func TestLengthTimer(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{})
-	if call := g.ended(g.dial(talking + `,"length_timer":1`)); !call.Saw("hung up by limit") || call.Status() != "completed" {
+	if call := g.Ended(g.dial(talking + `,"length_timer":1`)); !call.Saw("hung up by limit") || call.Status() != "completed" {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -146,8 +146,8 @@ func TestDTMF(t *testing.T) {
 	if status != 201 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	call := g.legTo(callee)
-	g.saw(call, "answered")
+	call := g.LegTo(callee)
+	g.Saw(call, "answered")
 	if status, doc := g.voice(http.MethodPut, "/"+call.ID()+"/dtmf", `{"digits":"1p2#"}`); status != 200 || doc["uuid"] != call.ID() {
 		t.Errorf("%d %v", status, doc)
 	}
@@ -178,7 +178,7 @@ func TestMachineDetection(t *testing.T) {
 			p := hangsUp(time.Second)
 			p.Machine = test.machine
 			c.Expect(callee, p)
-			call := g.ended(g.dial(talking + "," + test.order))
+			call := g.Ended(g.dial(talking + "," + test.order))
 			g.await("/event", "status", "completed")
 			var got []string
 			for _, r := range g.got("/event", "call_uuid", call.ID()) {
@@ -252,10 +252,10 @@ func TestCallsPerSecond(t *testing.T) {
 func TestRegion(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{OtherRegion: true})
-	g.on("/answer", `[{"action":"wait","timeout":60}]`)
-	call := g.ring(carriersim.Person{})
+	g.On("/answer", `[{"action":"wait","timeout":60}]`)
+	call := g.RingUp(carriersim.Person{})
 	region := g.await("/answer", "uuid", call.ID()).doc["region_url"].(string)
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	if region == c.APIURL() {
 		t.Fatalf("region %s", region)
 	}
@@ -265,7 +265,7 @@ func TestRegion(t *testing.T) {
 	if status, doc := g.voiceAt(region, http.MethodPut, "/"+call.ID(), `{"action":"hangup"}`); status != 204 {
 		t.Errorf("in the region: %d %v", status, doc)
 	}
-	g.ended(call)
+	g.Ended(call)
 }
 
 // TestTransferToASocket moves the phone into another conversation. The old
@@ -275,7 +275,7 @@ func TestTransferToASocket(t *testing.T) {
 	_, g := begin(t, Options{})
 	moved := make(chan struct{})
 	left := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(left)
 		<-moved
 		for range 20 {
@@ -283,21 +283,21 @@ func TestTransferToASocket(t *testing.T) {
 		}
 		write(t, ws, `{"action":"notify","payload":1}`)
 		readText(t, ws, "websocket:notify")
-	}
-	g.media2 = echo(t, 8000)
-	g.on("/answer", connectTo("/media", 16000, ""))
-	call := g.ring(carriersim.Person{})
-	g.saw(call, "stream started "+g.fill("WS/media"))
+	})
+	g.Socket("/media2", echo(t, 8000))
+	g.On("/answer", connectTo("/media", 16000, ""))
+	call := g.RingUp(carriersim.Person{})
+	g.Saw(call, "stream started "+g.Fill("WS/media"))
 	status, doc := g.voice(http.MethodPut, "/"+call.ID(), `{"action":"transfer","destination":{"type":"ncco","ncco":`+connectTo("/media2", 8000, "")+`}}`)
 	if status != 204 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.saw(call, "stream started "+g.fill("WS/media2"))
+	g.Saw(call, "stream started "+g.Fill("WS/media2"))
 	close(moved)
 	<-left
 	g.await("/event", "status", "disconnected")
-	old := g.await("/event", "to", g.fill("WS/media")).doc
-	fresh := g.await("/event", "to", g.fill("WS/media2")).doc
+	old := g.await("/event", "to", g.Fill("WS/media")).doc
+	fresh := g.await("/event", "to", g.Fill("WS/media2")).doc
 	transfer := g.await("/event", "conversation_uuid_from", old["conversation_uuid"]).doc
 	if transfer["conversation_uuid_to"] != fresh["conversation_uuid"] || transfer["uuid"] != call.ID() || transfer["status"] != nil ||
 		old["conversation_uuid"] == fresh["conversation_uuid"] {
@@ -307,20 +307,20 @@ func TestTransferToASocket(t *testing.T) {
 		t.Errorf("the phone is gone:\n%s", call)
 	}
 	g.voice(http.MethodPut, "/"+call.ID(), `{"action":"hangup"}`)
-	g.ended(call)
+	g.Ended(call)
 }
 
 func TestTransferByURL(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.on("/answer", `[{"action":"wait","timeout":60}]`)
-	g.on("/next", `[{"action":"talk","text":"moved"}]`)
-	call := g.ring(carriersim.Person{})
-	g.saw(call, "answered")
+	g.On("/answer", `[{"action":"wait","timeout":60}]`)
+	g.On("/next", `[{"action":"talk","text":"moved"}]`)
+	call := g.RingUp(carriersim.Person{})
+	g.Saw(call, "answered")
 	if status, doc := g.voice(http.MethodPut, "/"+call.ID(), `{"action":"transfer","destination":{"type":"ncco","url":["%s/next"]}}`); status != 204 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.ended(call)
+	g.Ended(call)
 	if got := g.await("/next", "uuid", call.ID()); got.method != http.MethodGet || !call.Saw("says moved") {
 		t.Errorf("%+v\n%s", got, call)
 	}
@@ -344,9 +344,9 @@ func TestConnectToAPhone(t *testing.T) {
 	c, g := begin(t, Options{})
 	beep := tone.Sine(700, 16000, 400*time.Millisecond, -12)
 	c.Expect(callee, carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 200 * time.Millisecond}, carriersim.Speak{PCM: beep}, carriersim.Wait{For: 300 * time.Millisecond}, carriersim.Hangup{}}})
-	g.on("/answer", `[{"action":"connect","from":"`+ours+`","eventUrl":["%s/leg"],"endpoint":[{"type":"phone","number":"`+callee+`"}]},{"action":"talk","text":"gone"}]`)
-	call := g.ended(g.ring(carriersim.Person{}))
-	other := g.legTo(callee)
+	g.On("/answer", `[{"action":"connect","from":"`+ours+`","eventUrl":["%s/leg"],"endpoint":[{"type":"phone","number":"`+callee+`"}]},{"action":"talk","text":"gone"}]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	other := g.LegTo(callee)
 	g.await("/leg", "status", "completed")
 	if other.Parent() != call.ID() || other.Status() != "completed" || !call.Saw("says gone") {
 		t.Errorf("timelines:\n%s\n%s", call, other)
@@ -366,14 +366,14 @@ func TestConnectToAPhoneFails(t *testing.T) {
 			t.Parallel()
 			c, g := begin(t, Options{})
 			c.Expect(callee, carriersim.Person{Outcome: carriersim.Busy})
-			g.on("/answer", `[{"action":"connect"`+kind+`,"eventUrl":["%s/leg"],"randomFromNumber":true,"endpoint":[{"type":"phone","number":"`+callee+`"}]},{"action":"talk","text":"next"}]`)
-			g.onDoc("/leg", func(doc map[string]any) string {
-				if doc["status"] == "busy" {
+			g.On("/answer", `[{"action":"connect"`+kind+`,"eventUrl":["%s/leg"],"randomFromNumber":true,"endpoint":[{"type":"phone","number":"`+callee+`"}]},{"action":"talk","text":"next"}]`)
+			g.Answer("/leg", func(r request) string {
+				if r.doc["status"] == "busy" {
 					return `[{"action":"talk","text":"instead"}]`
 				}
 				return `[]`
 			})
-			call := g.ended(g.ring(carriersim.Person{}))
+			call := g.Ended(g.RingUp(carriersim.Person{}))
 			g.await("/leg", "status", "busy")
 			if call.Saw("says next") != (kind == "") || call.Saw("says instead") != (kind != "") {
 				t.Errorf("timeline:\n%s", call)
@@ -389,17 +389,17 @@ func TestConversation(t *testing.T) {
 	c, g := begin(t, Options{})
 	beep := tone.Sine(700, 16000, 400*time.Millisecond, -12)
 	c.Expect(callee, carriersim.Person{Acts: []carriersim.Act{carriersim.WaitHeard{Sound: 100 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Speak{PCM: beep}}})
-	g.on("/answer", `[{"action":"wait","timeout":60}]`)
-	call := g.ring(carriersim.Person{Acts: []carriersim.Act{
+	g.On("/answer", `[{"action":"wait","timeout":60}]`)
+	call := g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Wait{For: 500 * time.Millisecond}, carriersim.Speak{PCM: beep},
 		carriersim.WaitHeard{Sound: 200 * time.Millisecond, Quiet: 100 * time.Millisecond}, carriersim.Hangup{},
 	}})
-	g.saw(call, "answered")
+	g.Saw(call, "answered")
 	agent := g.dial(`"ncco":[{"action":"conversation","name":"xfer-7f3a","startOnEnter":true}]`)
-	g.saw(agent, "joined conversation xfer-7f3a")
+	g.Saw(agent, "joined conversation xfer-7f3a")
 	g.voice(http.MethodPut, "/"+call.ID(), `{"action":"transfer","destination":{"type":"ncco","ncco":[{"action":"conversation","name":"xfer-7f3a","endOnExit":true}]}}`)
-	g.ended(call)
-	g.ended(agent)
+	g.Ended(call)
+	g.Ended(agent)
 	if !agent.Saw("hung up by markup") || !call.Saw("hung up by person") {
 		t.Errorf("timelines:\n%s\n%s", call, agent)
 	}
@@ -415,7 +415,7 @@ func TestListCalls(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
 	for range 3 {
-		g.ended(g.dial(talking)) // nobody is there
+		g.Ended(g.dial(talking)) // nobody is there
 	}
 	yesterday, tomorrow := time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339), time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339)
 	for query, want := range map[string]int{

@@ -20,8 +20,8 @@ func TestDuplicate(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Copies: 1, Match: status("completed")})
-	g.on("/answer", `[]`)
-	g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", `[]`)
+	g.Ended(g.RingUp(carriersim.Person{}))
 	got := g.awaitAll("/event", 2, map[string]any{"status": "completed"})
 	if fmt.Sprint(got[0].doc) != fmt.Sprint(got[1].doc) || got[0].token == got[1].token {
 		t.Errorf("%v", got)
@@ -33,13 +33,13 @@ func TestUnsigned(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	struck := c.Faults().Webhooks(carriersim.WebhookFault{Unsigned: true})
-	g.on("/answer", `[{"action":"talk","text":"hi"}]`)
-	call := g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", `[{"action":"talk","text":"hi"}]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	g.await("/event", "status", "completed")
-	g.saw(call, "webhook inbound answer -> 503")
-	g.saw(call, "webhook inbound answer -> 200")
-	g.saw(call, "webhook status completed -> 204")
-	if !call.Saw("says hi") || len(g.got("/fallback", "", nil)) > 0 || struck.Count() == 0 {
+	g.Saw(call, "webhook inbound answer -> 503")
+	g.Saw(call, "webhook inbound answer -> 200")
+	g.Saw(call, "webhook status completed -> 204")
+	if !call.Saw("says hi") || len(g.Got("/fallback")) > 0 || struck.Count() == 0 {
 		t.Errorf("timeline:\n%s", call)
 	}
 }
@@ -48,11 +48,11 @@ func TestCorruptSignature(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	c.Faults().Webhooks(carriersim.WebhookFault{Corrupt: true})
-	g.on("/answer", `[]`)
-	call := g.ended(g.ring(carriersim.Person{}))
-	g.saw(call, "webhook inbound answer -> 401")
-	g.saw(call, "webhook inbound fallback -> 401")
-	if call.Answered() || len(g.requests) > 0 {
+	g.On("/answer", `[]`)
+	call := g.Ended(g.RingUp(carriersim.Person{}))
+	g.Saw(call, "webhook inbound answer -> 401")
+	g.Saw(call, "webhook inbound fallback -> 401")
+	if call.Answered() || len(g.Got("")) > 0 {
 		t.Errorf("the gateway took a corrupt token for a good one:\n%s", call)
 	}
 }
@@ -62,7 +62,7 @@ func TestReorder(t *testing.T) {
 	c, g := begin(t, Options{})
 	c.Expect(callee, carriersim.Person{Outcome: carriersim.Rejects})
 	c.Faults().Webhooks(carriersim.WebhookFault{Reorder: true, Match: status("started")})
-	call := g.ended(g.dial(talking))
+	call := g.Ended(g.dial(talking))
 	g.await("/event", "status", "rejected")
 	if got := g.statuses("/event", call.ID()); fmt.Sprint(got) != "[ringing started rejected]" {
 		t.Errorf("events %v", got)
@@ -75,7 +75,7 @@ func TestDelayAndDrop(t *testing.T) {
 	c.Expect(callee, carriersim.Person{Outcome: carriersim.Rejects})
 	c.Faults().Webhooks(carriersim.WebhookFault{Delay: 300 * time.Millisecond, Match: status("ringing")})
 	c.Faults().Webhooks(carriersim.WebhookFault{Drop: true, Match: status("started")})
-	call := g.ended(g.dial(talking))
+	call := g.Ended(g.dial(talking))
 	g.await("/event", "status", "rejected")
 	g.await("/event", "status", "ringing")
 	if got := g.statuses("/event", call.ID()); fmt.Sprint(got) != "[rejected ringing]" {
@@ -118,17 +118,17 @@ func TestSocketIsCut(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	cut := make(chan error, 1)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			if _, _, err := ws.ReadMessage(); err != nil {
 				cut <- err
 				return
 			}
 		}
-	}
+	})
 	struck := c.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
-	g.on("/answer", connectTo("/media", 16000, ""))
-	call := g.ended(g.ring(carriersim.Person{}))
+	g.On("/answer", connectTo("/media", 16000, ""))
+	call := g.Ended(g.RingUp(carriersim.Person{}))
 	if err := <-cut; websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 		t.Errorf("socket ended in good order: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/course"
 )
 
 // Who hangs up, in the words of the timeline.
@@ -46,6 +47,7 @@ type order struct {
 // session is a phone's leg.
 type session struct {
 	*carriersim.Leg
+	course  course.Course[script]
 	c       *Carrier
 	order   order
 	created time.Time
@@ -53,8 +55,6 @@ type session struct {
 	mu           sync.Mutex
 	conversation string
 	over         bool
-	next         *script // what a transfer wants run
-	interrupt    context.CancelFunc
 }
 
 // newSession makes a leg that the REST API knows from the first moment at which
@@ -105,7 +105,7 @@ func (s *session) receive() {
 		s.end(s.Context(), statusFailed, "cannot_route", sipNotFound)
 		return
 	}
-	s.run(&script{kind: carriersim.KindInbound, hook: app.answer, fallback: app.fallback})
+	s.course.Run(s.Leg, &script{kind: carriersim.KindInbound, hook: app.answer, fallback: app.fallback}, s.runOne)
 	s.finish()
 }
 
@@ -116,7 +116,7 @@ func (s *session) place() {
 		return
 	}
 	s.answer()
-	s.run(&s.order.answer)
+	s.course.Run(s.Leg, &s.order.answer, s.runOne)
 	s.finish()
 }
 
@@ -279,33 +279,8 @@ func (s *session) transfer(to script) error {
 	from := s.conversation
 	s.conversation = newConversation()
 	doc := map[string]any{"conversation_uuid_from": from, "conversation_uuid_to": s.conversation, "uuid": s.ID(), "timestamp": now()}
-	s.next = &to
-	if s.interrupt != nil {
-		s.interrupt()
-	}
+	s.course.Redirect(to)
 	s.mu.Unlock()
 	s.notify(carriersim.KindOther, "transfer", doc)
 	return nil
-}
-
-// run runs scripts, one after the other, until there is no next one.
-func (s *session) run(from *script) {
-	for from != nil && s.Context().Err() == nil {
-		ctx, interrupt := context.WithCancel(s.Context())
-		s.mu.Lock()
-		s.interrupt = interrupt
-		if s.next != nil { // it came while nothing ran
-			interrupt()
-		}
-		s.mu.Unlock()
-		next := s.runOne(ctx, from)
-		interrupt()
-		s.mu.Lock()
-		if s.next != nil {
-			next, s.next = s.next, nil
-			s.Note("redirected")
-		}
-		s.mu.Unlock()
-		from = next
-	}
 }

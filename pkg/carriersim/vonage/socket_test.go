@@ -98,9 +98,9 @@ func TestSocketEcho(t *testing.T) {
 		t.Run(fmt.Sprint(socketRate), func(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
-			g.media = echo(t, socketRate)
-			g.on("/answer", connectTo("/media", socketRate, ""))
-			c := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+			g.Media(echo(t, socketRate))
+			g.On("/answer", connectTo("/media", socketRate, ""))
+			c := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 				carriersim.Speak{PCM: pcm[:rate*3/2], Rate: rate}, carriersim.Wait{For: time.Second}, carriersim.Hangup{},
 			}}))
 			if similarity, delay := compare.Find(c.Said(), c.Heard(), c.Rate()); similarity < 0.9 || delay < 0 {
@@ -118,20 +118,20 @@ func TestSocketIsALeg(t *testing.T) {
 	t.Parallel()
 	c, g := begin(t, Options{})
 	first := make(chan map[string]any, 1)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		text, _, _ := read(t, ws)
 		first <- text
 		echo(t, 16000)(ws)
-	}
-	g.on("/answer", connectTo("/media", 16000, `,"headers":{"call_ref":"7f3a","event":"mine"},"authorization":{"type":"vonage"}`))
-	call := g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{
+	})
+	g.On("/answer", connectTo("/media", 16000, `,"headers":{"call_ref":"7f3a","event":"mine"},"authorization":{"type":"vonage"}`))
+	call := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Wait{For: 1100 * time.Millisecond}, carriersim.Hangup{},
 	}}))
 	want := map[string]any{"event": "websocket:connected", "content-type": "audio/l16;rate=16000", "call_ref": "7f3a"}
 	if diff := cmp.Diff(want, <-first); diff != "" {
 		t.Errorf("first message (-want +got):\n%s", diff)
 	}
-	uri := g.fill("WS/media")
+	uri := g.Fill("WS/media")
 	answered := g.await("/event", "to", uri)
 	uuid := answered.doc["uuid"].(string)
 	if uuid == call.ID() {
@@ -151,8 +151,8 @@ func TestSocketIsALeg(t *testing.T) {
 	if len(c.Calls()) != 1 {
 		t.Errorf("%d calls", len(c.Calls()))
 	}
-	if !g.signed(g.opened[0].Get("Authorization"), nil) {
-		t.Errorf("handshake %v", g.opened[0])
+	if !g.signed(g.Opened.All(nil)[0].Get("Authorization"), "") {
+		t.Errorf("handshake %v", g.Opened.All(nil)[0])
 	}
 }
 
@@ -162,7 +162,7 @@ func TestSocketMessages(t *testing.T) {
 	var events []string
 	var sizes = map[int]bool{}
 	done := make(chan struct{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		defer close(done)
 		for {
 			text, pcm, ok := read(t, ws)
@@ -177,9 +177,9 @@ func TestSocketMessages(t *testing.T) {
 			}
 			events = append(events, text["event"].(string))
 		}
-	}
-	g.on("/answer", connectTo("/media", 8000, `,"authorization":{"type":"custom","value":"Bearer mine"}`))
-	g.ended(g.ring(carriersim.Person{Acts: []carriersim.Act{carriersim.Press{Digits: "1#"}, carriersim.Hangup{}}}))
+	})
+	g.On("/answer", connectTo("/media", 8000, `,"authorization":{"type":"custom","value":"Bearer mine"}`))
+	g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Press{Digits: "1#"}, carriersim.Hangup{}}}))
 	<-done
 	if diff := cmp.Diff([]string{"websocket:connected", "dtmf 1 260", "dtmf # 260"}, events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -187,7 +187,7 @@ func TestSocketMessages(t *testing.T) {
 	if diff := cmp.Diff(map[int]bool{320: true}, sizes); diff != "" {
 		t.Errorf("sizes of audio (-want +got):\n%s", diff)
 	}
-	if got := g.opened[0].Get("Authorization"); got != "Bearer mine" {
+	if got := g.Opened.All(nil)[0].Get("Authorization"); got != "Bearer mine" {
 		t.Errorf("handshake carried %q", got)
 	}
 }
@@ -199,7 +199,7 @@ func TestNotifyAndClear(t *testing.T) {
 	_, g := begin(t, Options{})
 	beep := tone.Sine(700, 16000, 300*time.Millisecond, -12)
 	long := tone.Sine(700, 16000, 10*time.Second, -12)
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		writeAudio(t, ws, beep, 16000)
 		write(t, ws, `{"action":"notify","payload":{"mark":"one"}}`)
 		if m := readText(t, ws, "websocket:notify"); m != nil && m["payload"].(map[string]any)["mark"] != "one" {
@@ -213,9 +213,9 @@ func TestNotifyAndClear(t *testing.T) {
 		if m := readText(t, ws, "websocket:notify"); m != nil && m["payload"].(map[string]any)["mark"] != "three" {
 			t.Errorf("notify %v", m)
 		}
-	}
-	g.on("/answer", connectTo("/media", 16000, ""))
-	c := g.ended(g.ring(carriersim.Person{}))
+	})
+	g.On("/answer", connectTo("/media", 16000, ""))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw(`mark {"mark":"one"}`) || !c.Saw("clear") || !c.Saw(`mark {"mark":"two"} cleared`) || !c.Saw("stream stopped by gateway") {
 		t.Errorf("timeline:\n%s", c)
 	}
@@ -237,7 +237,7 @@ func TestFrameOfTheWrongSizeEndsTheSocket(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
 			end := make(chan error, 1)
-			g.media = func(ws *websocket.Conn) {
+			g.Media(func(ws *websocket.Conn) {
 				ws.WriteMessage(websocket.BinaryMessage, make([]byte, size))
 				for {
 					if _, _, err := ws.ReadMessage(); err != nil {
@@ -245,9 +245,9 @@ func TestFrameOfTheWrongSizeEndsTheSocket(t *testing.T) {
 						return
 					}
 				}
-			}
-			g.on("/answer", connectTo("/media", 16000, ""))
-			c := g.ended(g.ring(carriersim.Person{}))
+			})
+			g.On("/answer", connectTo("/media", 16000, ""))
+			c := g.Ended(g.RingUp(carriersim.Person{}))
 			if err := <-end; websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 				t.Errorf("socket ended in good order: %v", err)
 			}
@@ -267,16 +267,16 @@ func TestGatewayClosesTheSocket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, g := begin(t, Options{})
-			g.media = func(ws *websocket.Conn) { read(t, ws) }
+			g.Media(func(ws *websocket.Conn) { read(t, ws) })
 			flow := strings.TrimSuffix(connectTo("/media", 16000, `,"headers":{"call_ref":"7f3a"}`), "}]")
-			g.on("/answer", flow+`,"eventUrl":["%s/socket"]},{"action":"talk","text":"bye"}]`)
-			g.onDoc("/socket", func(doc map[string]any) string {
-				if doc["status"] == "disconnected" && answer != "" {
+			g.On("/answer", flow+`,"eventUrl":["%s/socket"]},{"action":"talk","text":"bye"}]`)
+			g.Answer("/socket", func(r request) string {
+				if r.doc["status"] == "disconnected" && answer != "" {
 					return answer
 				}
 				return `[]`
 			})
-			c := g.ended(g.ring(carriersim.Person{}))
+			c := g.Ended(g.RingUp(carriersim.Person{}))
 			event := g.await("/socket", "status", "disconnected")
 			if event.doc["headers"].(map[string]any)["call_ref"] != "7f3a" || event.doc["direction"] != nil {
 				t.Errorf("event %v", event.doc)
@@ -310,12 +310,12 @@ func TestSocketIsRefused(t *testing.T) {
 			if test.wait {
 				kind = `,"eventType":"synchronous"`
 			}
-			g.on("/answer", `[{"action":"connect"`+kind+`,"eventUrl":["%s/socket"],"endpoint":[{"type":"websocket","uri":"`+test.uri+
+			g.On("/answer", `[{"action":"connect"`+kind+`,"eventUrl":["%s/socket"],"endpoint":[{"type":"websocket","uri":"`+test.uri+
 				`","content-type":"audio/l16;rate=16000","headers":{"a":"b"}}]},{"action":"talk","text":"sorry"}]`)
-			g.on("/socket", `[{"action":"talk","text":"instead"}]`)
-			c := g.ended(g.ring(carriersim.Person{}))
+			g.On("/socket", `[{"action":"talk","text":"instead"}]`)
+			c := g.Ended(g.RingUp(carriersim.Person{}))
 			event := g.await("/socket", "status", test.status)
-			if event.doc["headers"].(map[string]any)["a"] != "b" || event.doc["to"] != g.fill(test.uri) {
+			if event.doc["headers"].(map[string]any)["a"] != "b" || event.doc["to"] != g.Fill(test.uri) {
 				t.Errorf("event %v", event.doc)
 			}
 			if !c.Saw("stream failed") || c.Saw("says sorry") == test.wait || c.Saw("says instead") != test.wait {
@@ -330,15 +330,15 @@ func TestSocketIsRefused(t *testing.T) {
 func TestHangUpOfTheSocketLeg(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = echo(t, 16000)
-	g.on("/answer", strings.TrimSuffix(connectTo("/media", 16000, ""), "]")+`,{"action":"talk","text":"bye"}]`)
-	c := g.ring(carriersim.Person{})
-	g.saw(c, "stream started")
-	uuid := g.await("/event", "to", g.fill("WS/media")).doc["uuid"].(string)
+	g.Media(echo(t, 16000))
+	g.On("/answer", strings.TrimSuffix(connectTo("/media", 16000, ""), "]")+`,{"action":"talk","text":"bye"}]`)
+	c := g.RingUp(carriersim.Person{})
+	g.Saw(c, "stream started")
+	uuid := g.await("/event", "to", g.Fill("WS/media")).doc["uuid"].(string)
 	if status, doc := g.voice(http.MethodPut, "/"+uuid, `{"action":"hangup"}`); status != 204 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.ended(c)
+	g.Ended(c)
 	if !c.Saw("says bye") || !c.Saw("hung up by markup") || len(g.got("/event", "status", "disconnected")) > 0 {
 		t.Errorf("timeline:\n%s", c)
 	}
@@ -350,15 +350,15 @@ func TestHangUpOfTheSocketLeg(t *testing.T) {
 func TestSocketWarnings(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		write(t, ws, `{"action":`)
 		write(t, ws, `{"action":"hangup"}`)
 		write(t, ws, `{"action":"notify"}`)
 		write(t, ws, `{"action":"clear"}`)
 		readText(t, ws, "websocket:cleared")
-	}
-	g.on("/answer", connectTo("/media", 16000, ""))
-	c := g.ended(g.ring(carriersim.Person{}))
+	})
+	g.On("/answer", connectTo("/media", 16000, ""))
+	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if n := strings.Count(c.String(), "warning"); n != 3 {
 		t.Errorf("%d warnings, want 3:\n%s", n, c)
 	}

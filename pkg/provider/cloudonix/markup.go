@@ -56,7 +56,7 @@ func (d *driver) markup(in call.Instruction, ringing bool) ([]byte, error) {
 		case step.Redirect != nil:
 			w.Redirect(step.Redirect)
 		case step.Reject != nil && ringing && i == 0:
-			reject(w, step.Reject)
+			w.Reject(step.Reject)
 		case step.Reject != nil, step.Hangup != nil:
 			w.Hangup()
 		}
@@ -76,11 +76,7 @@ func (d *driver) dial(w *twiml.Writer, dial *call.Dial) {
 		twiml.Attr("action", dial.ActionURL), twiml.Attr("trunks", d.trunk),
 	)
 	for _, target := range dial.Targets {
-		noun := "Number"
-		if strings.HasPrefix(target, "sip:") || strings.HasPrefix(target, "sips:") {
-			noun = "Sip"
-		}
-		w.Element(noun, target)
+		w.Target(target)
 	}
 	w.Close()
 }
@@ -98,12 +94,4 @@ func conference(w *twiml.Writer, c *call.Conference) {
 	w.Open("Dial")
 	w.Element("Conference", c.Name, attrs...)
 	w.Close()
-}
-
-func reject(w *twiml.Writer, r *call.Reject) {
-	reason := ""
-	if r.Busy {
-		reason = "busy"
-	}
-	w.Element("Reject", "", twiml.Attr("reason", reason))
 }

@@ -62,14 +62,6 @@ func disposition(word string) call.Status {
 // cause says why a call ended that the carrier has a word for.
 func cause(s call.Status, word string) call.Cause {
 	switch s {
-	case call.Completed:
-		return call.CauseNormal
-	case call.Busy:
-		return call.CauseBusy
-	case call.NoAnswer:
-		return call.CauseNoAnswer
-	case call.Canceled:
-		return call.CauseCanceled
 	case call.Failed:
 		switch strings.ToLower(word) {
 		case "nocredit", "congestion", "error":
@@ -79,7 +71,7 @@ func cause(s call.Status, word string) call.Cause {
 	case call.Uncertain:
 		return call.CauseUnknown
 	}
-	return ""
+	return s.Cause()
 }
 
 // directions are those of all webhooks, in lower case. What internal and

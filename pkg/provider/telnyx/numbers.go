@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/provider"
+	"github.com/trunkline-io/trunkline/pkg/provider/internal/rest"
 )
 
 // numberResource is a number that the account has, or is about to have.
@@ -81,19 +82,10 @@ func (d *driver) find(ctx context.Context, number string) (found *numberResource
 	return found, err
 }
 
-// mustFind is find for what cannot be done without the number.
-func (d *driver) mustFind(ctx context.Context, number string) (*numberResource, error) {
-	n, err := d.find(ctx, number)
-	if err == nil && n == nil {
-		err = provider.Errorf(provider.KindNotFound, "the account does not have this number")
-	}
-	return n, err
-}
-
 // SetInbound implements provider.InboundConfigurer. A number points at an
 // application, and the application at an address.
 func (d *driver) SetInbound(ctx context.Context, number string, in provider.Inbound) error {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil {
 		return err
 	}
@@ -113,7 +105,7 @@ func (d *driver) SetInbound(ctx context.Context, number string, in provider.Inbo
 // Inbound implements provider.InboundConfigurer. For a number of another
 // application, or of a SIP connection, it gives connection:<id>.
 func (d *driver) Inbound(ctx context.Context, number string) (string, error) {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil {
 		return "", err
 	}
@@ -129,7 +121,7 @@ func (d *driver) Inbound(ctx context.Context, number string) (string, error) {
 // ClearInbound implements provider.InboundConfigurer. The application stays:
 // other numbers may point at it.
 func (d *driver) ClearInbound(ctx context.Context, number, answerURL string) error {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil || !d.owns(n) {
 		return err
 	}

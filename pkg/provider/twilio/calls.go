@@ -213,19 +213,10 @@ func status(word string) call.Status { return statuses[word] }
 
 // cause says why a call ended; sip is the final SIP response, 0 when unknown.
 func cause(s call.Status, sip int) call.Cause {
-	switch s {
-	case call.Completed:
-		return call.CauseNormal
-	case call.Busy:
-		return call.CauseBusy
-	case call.NoAnswer:
-		return call.CauseNoAnswer
-	case call.Canceled:
-		return call.CauseCanceled
-	case call.Failed:
+	if s == call.Failed {
 		return causeOfSIP(sip)
 	}
-	return ""
+	return s.Cause()
 }
 
 // causeOfSIP reads the response codes of RFC 3261 and its kin.

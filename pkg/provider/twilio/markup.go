@@ -64,7 +64,7 @@ func render(in call.Instruction, ringing bool) ([]byte, error) {
 		case step.Redirect != nil:
 			w.Redirect(step.Redirect)
 		case step.Reject != nil && ringing && i == 0:
-			reject(w, step.Reject)
+			w.Reject(step.Reject)
 		case step.Reject != nil, step.Hangup != nil:
 			w.Hangup()
 		}
@@ -91,11 +91,7 @@ func dial(w *twiml.Writer, d *call.Dial) {
 	}
 	w.Open("Dial", attrs...)
 	for _, target := range d.Targets {
-		noun := "Number"
-		if strings.HasPrefix(target, "sip:") || strings.HasPrefix(target, "sips:") {
-			noun = "Sip"
-		}
-		w.Element(noun, target, status...)
+		w.Target(target, status...)
 	}
 	w.Close()
 }
@@ -111,12 +107,4 @@ func conference(w *twiml.Writer, c *call.Conference) {
 	w.Open("Dial")
 	w.Element("Conference", c.Name, attrs...)
 	w.Close()
-}
-
-func reject(w *twiml.Writer, r *call.Reject) {
-	reason := ""
-	if r.Busy {
-		reason = "busy"
-	}
-	w.Element("Reject", "", twiml.Attr("reason", reason))
 }

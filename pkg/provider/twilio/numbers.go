@@ -69,20 +69,11 @@ func (d *driver) find(ctx context.Context, number string) (found *numberResource
 	return found, err
 }
 
-// mustFind is find for what cannot be done without the number.
-func (d *driver) mustFind(ctx context.Context, number string) (*numberResource, error) {
-	n, err := d.find(ctx, number)
-	if err == nil && n == nil {
-		err = provider.Errorf(provider.KindNotFound, "the account does not have this number")
-	}
-	return n, err
-}
-
 // SetInbound implements provider.InboundConfigurer. The number's application
 // and SIP trunk are taken off, as Twilio would use them instead. The status
 // callback is the only way to hear of the end of an inbound call.
 func (d *driver) SetInbound(ctx context.Context, number string, in provider.Inbound) error {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil {
 		return err
 	}
@@ -100,7 +91,7 @@ func (d *driver) SetInbound(ctx context.Context, number string, in provider.Inbo
 // Inbound implements provider.InboundConfigurer. For a number that an
 // application or a SIP trunk answers it gives application:AP... or trunk:TK...
 func (d *driver) Inbound(ctx context.Context, number string) (string, error) {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil {
 		return "", err
 	}
@@ -110,7 +101,7 @@ func (d *driver) Inbound(ctx context.Context, number string) (string, error) {
 // ClearInbound implements provider.InboundConfigurer. The status callback goes
 // with the answer URL when it is on the same host, hence ours.
 func (d *driver) ClearInbound(ctx context.Context, number, answerURL string) error {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil || n.target() != answerURL {
 		return err
 	}

@@ -92,22 +92,13 @@ func (d *driver) find(ctx context.Context, number string) (found *numberResource
 	return found, err
 }
 
-// mustFind is find for what cannot be done without the number.
-func (d *driver) mustFind(ctx context.Context, number string) (*numberResource, error) {
-	n, err := d.find(ctx, number)
-	if err == nil && n == nil {
-		err = provider.Errorf(provider.KindNotFound, "the account does not have this number")
-	}
-	return n, err
-}
-
 // SetInbound implements provider.InboundConfigurer: the trunk's application
 // sends its calls here, and the number is one of that application's.
 func (d *driver) SetInbound(ctx context.Context, number string, in provider.Inbound) error {
 	if d.application == "" {
 		return provider.Errorf(provider.KindConflict, "the trunk has no application yet: provision it first")
 	}
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil {
 		return err
 	}
@@ -126,7 +117,7 @@ func attachment(number string) string { return "/numbers/" + url.QueryEscape(num
 
 // Inbound implements provider.InboundConfigurer.
 func (d *driver) Inbound(ctx context.Context, number string) (string, error) {
-	n, err := d.mustFind(ctx, number)
+	n, err := rest.Owned(d.find(ctx, number))
 	if err != nil || n.Application == "" {
 		return "", err
 	}

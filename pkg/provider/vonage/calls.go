@@ -275,19 +275,10 @@ func status(word string) call.Status { return statuses[strings.ToLower(word)] }
 
 // cause says why a call ended; reason is Vonage's detail in lower case.
 func cause(s call.Status, reason string) call.Cause {
-	switch s {
-	case call.Completed:
-		return call.CauseNormal
-	case call.Busy:
-		return call.CauseBusy
-	case call.NoAnswer:
-		return call.CauseNoAnswer
-	case call.Canceled:
-		return call.CauseCanceled
-	case call.Failed:
+	if s == call.Failed {
 		return causeOf(reason)
 	}
-	return ""
+	return s.Cause()
 }
 
 // causeOf reads the details of rejected and failed.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/course"
 )
 
 // patience is how long the network behind a carrier lets a phone ring that
@@ -18,6 +19,7 @@ const patience = 60 * time.Second
 // session is a call as the carrier handles it.
 type session struct {
 	*carriersim.Leg
+	course  course.Course[source]
 	c       *Switch
 	order   order
 	created time.Time
@@ -28,8 +30,6 @@ type session struct {
 	ringing   time.Time
 	machine   bool
 	streaming bool
-	next      *source // what a transfer wants run
-	interrupt context.CancelFunc
 }
 
 // newSession makes a call that the REST API knows from the first moment at which
@@ -57,10 +57,10 @@ func (s *session) receive(app application) {
 		s.finish()
 		return
 	}
-	s.run(&source{
+	s.course.Run(s.Leg, &source{
 		hook: hook{app.AnswerURL, app.AnswerMethod}, kind: carriersim.KindInbound, event: "StartApp",
 		fallback: hook{app.FallbackURL, app.FallbackMethod},
-	})
+	}, s.runOne)
 	s.finish()
 }
 
@@ -86,7 +86,7 @@ func (s *session) place() {
 	if s.detectNow() {
 		from.fields = url.Values{"Machine": {"true"}}
 	}
-	s.run(&from)
+	s.course.Run(s.Leg, &from, s.runOne)
 }
 
 // ring lets the person's phone ring and tells what they do, and whether the
@@ -199,41 +199,13 @@ func (s *session) dropMachine() {
 }
 
 // redirect makes the call run something else. It fails when the call is not in
-// progress.
+// progress. Whether it stops a stream at once is not known; here it does.
 func (s *session) redirect(to source) bool {
 	if s.Status() != statusInProgress || s.Context().Err() != nil {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next = &to
-	if s.interrupt != nil {
-		s.interrupt()
-	}
+	s.course.Redirect(to)
 	return true
-}
-
-// run runs documents, one after the other, until there is no next one. Whether
-// a transfer stops a stream at once is not known; here it does.
-func (s *session) run(from *source) {
-	for from != nil && s.Context().Err() == nil {
-		ctx, interrupt := context.WithCancel(s.Context())
-		s.mu.Lock()
-		s.interrupt = interrupt
-		if s.next != nil { // it came while nothing ran
-			interrupt()
-		}
-		s.mu.Unlock()
-		next := s.runOne(ctx, from)
-		interrupt()
-		s.mu.Lock()
-		if s.next != nil {
-			next, s.next = s.next, nil
-			s.Note("redirected")
-		}
-		s.mu.Unlock()
-		from = next
-	}
 }
 
 // live reports whether the carrier works on the call: not queued, not over.

@@ -3,6 +3,7 @@ package twiml
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/call"
 )
@@ -36,6 +37,24 @@ func (w *Writer) Stream(s *call.Stream) {
 	}
 	w.Close()
 	w.Close()
+}
+
+// Target writes one of those whom an open Dial calls: a number or a SIP URI.
+func (w *Writer) Target(target string, attrs ...Attribute) {
+	noun := "Number"
+	if strings.HasPrefix(target, "sip:") || strings.HasPrefix(target, "sips:") {
+		noun = "Sip"
+	}
+	w.Element(noun, target, attrs...)
+}
+
+// Reject writes that a ringing call is refused.
+func (w *Writer) Reject(r *call.Reject) {
+	reason := ""
+	if r.Busy {
+		reason = "busy"
+	}
+	w.Element("Reject", "", Attr("reason", reason))
 }
 
 // Redirect writes the address of the next document.

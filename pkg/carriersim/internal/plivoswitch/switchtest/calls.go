@@ -1,9 +1,8 @@
-package gatewaytest
+package switchtest
 
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/audio/speech"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // Calls tests calls and their markup, as far as they are the same everywhere.
@@ -117,7 +117,7 @@ func authorization(t *testing.T, g *Gateway) {
 		t.Fatal(err)
 	}
 	g.Ended(g.RingUp(carriersim.Person{}))
-	if first, second := Take(t, seen), Take(t, seen); first != ":" || second != "gw:secret" {
+	if first, second := gatewaytest.Take(t, seen), gatewaytest.Take(t, seen); first != ":" || second != "gw:secret" {
 		t.Errorf("authorized as %q, then %q", first, second)
 	}
 }
@@ -133,7 +133,7 @@ func givesUp(t *testing.T, g *Gateway) {
 
 func hangsUp(t *testing.T, g *Gateway) {
 	g.On("/voice", `<Speak loop="0">on and on</Speak>`)
-	ctx, hangUp := contextOf(t)
+	ctx, hangUp := gatewaytest.Context(t)
 	c, err := g.Ring(ctx, g.Caller, g.Ours, carriersim.Person{})
 	if err != nil {
 		t.Fatal(err)
@@ -263,7 +263,7 @@ func severalTargets(t *testing.T, g *Gateway) {
 }
 
 func dial(t *testing.T, g *Gateway) {
-	pcm, rate := Speech(t)
+	pcm, rate := gatewaytest.Speech(t)
 	g.Expect(g.Callee, carriersim.Person{Acts: []carriersim.Act{carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Hangup{}}})
 	g.On("/voice", `<Dial callerId="`+g.Ours+`" action="%s/dialled" timeout="5" callbackUrl="%s/leg"><Number sendDigits="1">`+g.Callee+`</Number></Dial><Speak>not this</Speak>`)
 	g.On("/dialled", "<Speak>over</Speak>")
@@ -406,9 +406,9 @@ func conferenceEnds(t *testing.T, g *Gateway) {
 
 // badDocuments end a call with a code, after the fallback was tried.
 func badDocuments(t *testing.T, begin func(testing.TB) *Gateway) {
-	response := func(doc string) func(url.Values) string { return func(url.Values) string { return doc } }
+	response := func(doc string) func(gatewaytest.Form) string { return func(gatewaytest.Form) string { return doc } }
 	for name, test := range map[string]struct {
-		answer func(url.Values) string
+		answer func(gatewaytest.Form) string
 		code   string
 	}{
 		"error":       {response(""), "7011"},
@@ -424,7 +424,7 @@ func badDocuments(t *testing.T, begin func(testing.TB) *Gateway) {
 			t.Parallel()
 			g := begin(t)
 			if test.answer != nil {
-				g.OnForm("/voice", test.answer)
+				g.Answer("/voice", test.answer)
 			}
 			c := g.Ended(g.RingUp(carriersim.Person{}))
 			Want(t, g.Await("/hangup", 1)[0].Form, map[string]string{"HangupCauseCode": test.code, "HangupSource": "Error"})

@@ -1,19 +1,17 @@
-package gatewaytest
+package switchtest
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/fasthttp/websocket"
 
 	"github.com/trunkline-io/trunkline/pkg/audio/g711"
-	"github.com/trunkline-io/trunkline/pkg/audio/speech"
 	"github.com/trunkline-io/trunkline/pkg/audio/tone"
-	"github.com/trunkline-io/trunkline/pkg/audio/wav"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // Message is a message of the carrier's.
@@ -129,22 +127,9 @@ func Listen(t testing.TB) (serve func(ws *websocket.Conn), all func() []Message)
 				list = append(list, m)
 			}
 		}, func() []Message {
-			select {
-			case <-done:
-			case <-time.After(Patience):
-				t.Fatal("the socket is still open")
-			}
+			gatewaytest.Take(t, done)
 			return list
 		}
-}
-
-// Speech is a second and a half of somebody who speaks.
-func Speech(t testing.TB) (pcm []int16, rate int) {
-	pcm, rate, err := wav.Decode(strings.NewReader(speech.CallerWAV))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pcm[:rate*3/2], rate
 }
 
 // Beep is a tone at 8 kHz.

@@ -1,7 +1,6 @@
-package gatewaytest
+package switchtest
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -11,11 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
-
-func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), Patience)
-}
 
 // Faults tests that all faults of the core work for a persona.
 func Faults(t *testing.T, begin func(testing.TB) *Gateway) {
@@ -156,7 +152,7 @@ func nothingWasDone(t *testing.T, g *Gateway) {
 func callIsMade(t *testing.T, g *Gateway) {
 	g.Expect(g.Callee, carriersim.Person{Outcome: carriersim.Busy})
 	g.Faults().REST(carriersim.RESTFault{After: true, Hang: true})
-	ctx, giveUp := contextOf(t)
+	ctx, giveUp := gatewaytest.Context(t)
 	replied := make(chan error, 1)
 	go func() {
 		_, err := http.DefaultClient.Do(g.Request(http.MethodPost, g.Account+"/Call/", g.Order(nil)).WithContext(ctx))
@@ -192,7 +188,7 @@ func stages(t *testing.T, g *Gateway) {
 	})
 	g.REST(http.MethodPost, "/Call/", g.Order(nil))
 	for _, want := range []string{"read", "acted", "replied"} {
-		if got := Take(t, seen); got != want {
+		if got := gatewaytest.Take(t, seen); got != want {
 			t.Errorf("stage %s, want %s", got, want)
 		}
 	}

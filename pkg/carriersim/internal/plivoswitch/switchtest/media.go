@@ -1,4 +1,4 @@
-package gatewaytest
+package switchtest
 
 import (
 	"strings"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/audio/compare"
 	"github.com/trunkline-io/trunkline/pkg/carriersim"
+	"github.com/trunkline-io/trunkline/pkg/carriersim/internal/gatewaytest"
 )
 
 // Media tests the media socket, as far as it is the same everywhere.
@@ -38,9 +39,9 @@ func Media(t *testing.T, begin func(testing.TB) *Gateway) {
 }
 
 func echoed(t *testing.T, g *Gateway, contentType string) {
-	g.Media = Parrot(t)
+	g.Media(Parrot(t))
 	g.On("/voice", g.Stream(`contentType="`+contentType+`"`))
-	pcm, rate := Speech(t)
+	pcm, rate := gatewaytest.Speech(t)
 	c := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: pcm, Rate: rate}, carriersim.Press{Digits: "#"},
 	}}))
@@ -61,7 +62,7 @@ func echoed(t *testing.T, g *Gateway, contentType string) {
 func checkpoints(t *testing.T, g *Gateway) {
 	beep := Beep(440, 200*time.Millisecond)
 	var events []string
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		start, _ := Read(t, ws)
 		id := start.Start.StreamID
 		Play(t, ws, beep)
@@ -87,7 +88,7 @@ func checkpoints(t *testing.T, g *Gateway) {
 				return
 			}
 		}
-	}
+	})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`))
 	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if diff := cmp.Diff([]string{"playedStream one", "clearedAudio ", "playedStream four"}, events); diff != "" {
@@ -116,7 +117,7 @@ func checkpoints(t *testing.T, g *Gateway) {
 
 // checkpointAtOnce comes back at once: there is nothing to hear before it.
 func checkpointAtOnce(t *testing.T, g *Gateway) {
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			m, ok := Read(t, ws)
 			if !ok || m.Event == "playedStream" {
@@ -126,7 +127,7 @@ func checkpointAtOnce(t *testing.T, g *Gateway) {
 				Write(t, ws, `{"event":"checkpoint","streamId":%q,"name":"quo\"te"}`, m.Start.StreamID)
 			}
 		}
-	}
+	})
 	g.On("/voice", g.Stream(""))
 	if c := g.Ended(g.RingUp(carriersim.Person{})); !c.Saw(`mark quo"te`) {
 		t.Errorf("timeline:\n%s", c)
@@ -135,7 +136,7 @@ func checkpointAtOnce(t *testing.T, g *Gateway) {
 
 func digits(t *testing.T, g *Gateway) {
 	serve, all := Listen(t)
-	g.Media = serve
+	g.Media(serve)
 	g.On("/voice", g.Stream(""))
 	g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Press{Digits: "1#*D"}, carriersim.Hangup{}}}))
 	pressed := ""
@@ -150,10 +151,10 @@ func digits(t *testing.T, g *Gateway) {
 }
 
 func goesOnAfterClose(t *testing.T, g *Gateway) {
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		Read(t, ws)
 		Close(ws)
-	}
+	})
 	g.On("/voice", g.Stream("")+"<Speak>bye</Speak>")
 	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw("stream stopped by gateway") || !c.Saw("says bye") || c.Saw("warning") {
@@ -166,7 +167,7 @@ func goesOnAfterClose(t *testing.T, g *Gateway) {
 // that is all.
 func endsWithTheCall(t *testing.T, g *Gateway) {
 	closed := make(chan error, 1)
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			_, data, err := ws.ReadMessage()
 			if err != nil {
@@ -177,10 +178,10 @@ func endsWithTheCall(t *testing.T, g *Gateway) {
 				t.Errorf("message %s", data)
 			}
 		}
-	}
+	})
 	g.On("/voice", g.Stream(""))
 	g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{carriersim.Wait{For: 100 * time.Millisecond}, carriersim.Hangup{}}}))
-	if err := Take(t, closed); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+	if err := gatewaytest.Take(t, closed); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
 		t.Errorf("socket ended with %v", err)
 	}
 }
@@ -188,9 +189,9 @@ func endsWithTheCall(t *testing.T, g *Gateway) {
 // inTheBackground is a stream without keepCallAlive: the next element runs
 // beside it.
 func inTheBackground(t *testing.T, g *Gateway) {
-	g.Media = Parrot(t)
+	g.Media(Parrot(t))
 	g.On("/voice", strings.Replace(g.Stream(""), `keepCallAlive="true"`, "", 1)+`<Wait length="600"/>`)
-	pcm, rate := Speech(t)
+	pcm, rate := gatewaytest.Speech(t)
 	c := g.Ended(g.RingUp(carriersim.Person{Acts: []carriersim.Act{
 		carriersim.Speak{PCM: pcm[:rate/2], Rate: rate}, carriersim.Press{Digits: "#"},
 		carriersim.WaitHeard{Sound: 200 * time.Millisecond, Quiet: 300 * time.Millisecond}, carriersim.Hangup{},
@@ -220,7 +221,7 @@ func refusedStreams(t *testing.T, g *Gateway) {
 
 // nonsense is told to the timeline and else ignored.
 func nonsense(t *testing.T, g *Gateway) {
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		start, _ := Read(t, ws)
 		id := start.Start.StreamID
 		for _, m := range []string{
@@ -241,7 +242,7 @@ func nonsense(t *testing.T, g *Gateway) {
 		for m, ok := Read(t, ws); ok && m.Event != "playedStream"; {
 			m, ok = Read(t, ws)
 		}
-	}
+	})
 	g.On("/voice", g.Stream(""))
 	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if n := strings.Count(c.String(), "warning"); n != 10 {
@@ -252,14 +253,14 @@ func nonsense(t *testing.T, g *Gateway) {
 // bounded fills the playback buffer, which is told at three degrees and then
 // drops.
 func bounded(t *testing.T, g *Gateway) {
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		start, _ := Read(t, ws)
 		Play(t, ws, Beep(440, time.Minute))
 		Write(t, ws, `{"event":"clearAudio","streamId":%q}`, start.Start.StreamID)
 		for m, ok := Read(t, ws); ok && m.Event != "clearedAudio"; {
 			m, ok = Read(t, ws)
 		}
-	}
+	})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`))
 	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw("warning playback buffer is full") {
@@ -273,18 +274,18 @@ func bounded(t *testing.T, g *Gateway) {
 
 func cut(t *testing.T, g *Gateway) {
 	lost := make(chan error, 1)
-	g.Media = func(ws *websocket.Conn) {
+	g.Media(func(ws *websocket.Conn) {
 		for {
 			if _, _, err := ws.ReadMessage(); err != nil {
 				lost <- err
 				return
 			}
 		}
-	}
+	})
 	struck := g.Faults().Media(carriersim.MediaFault{After: 100 * time.Millisecond})
 	g.On("/voice", g.Stream(`statusCallbackUrl="`+g.URL+`/stream"`)+`<Speak>the line broke</Speak>`)
 	c := g.Ended(g.RingUp(carriersim.Person{}))
-	if err := Take(t, lost); websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
+	if err := gatewaytest.Take(t, lost); websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) {
 		t.Errorf("socket ended in good order: %v", err)
 	}
 	if struck.Count() != 1 || !c.Saw("socket cut") || !c.Saw("says the line broke") {
@@ -296,7 +297,7 @@ func cut(t *testing.T, g *Gateway) {
 }
 
 func transfer(t *testing.T, g *Gateway) {
-	g.Media = Ignore
+	g.Media(Ignore)
 	g.On("/voice", g.Stream("")+"<Speak>not this</Speak>")
 	g.On("/moved", "<Speak>moved</Speak>")
 	c := g.RingUp(carriersim.Person{})
