@@ -54,7 +54,7 @@ type Bus struct {
 // server's monitoring.
 func Connect(ctx context.Context, cfg Config, name string, log *logrus.Logger) (*Bus, error) {
 	b := &Bus{cfg: cfg, name: name, log: log, seed: maphash.MakeSeed()}
-	nc, err := b.dial(name)
+	nc, err := b.dial(name, nil)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
@@ -78,8 +78,9 @@ func (b *Bus) setup(ctx context.Context) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
+	audio := newGathering()
 	for i := range max(b.cfg.MediaConn, 1) {
-		nc, err := b.dial(b.name + "-media-" + strconv.Itoa(i))
+		nc, err := b.dial(b.name+"-media-"+strconv.Itoa(i), audio)
 		if err != nil {
 			return fmt.Errorf("connect to nats: %w", err)
 		}
@@ -88,7 +89,8 @@ func (b *Bus) setup(ctx context.Context) error {
 	return nil
 }
 
-func (b *Bus) dial(name string) (*nats.Conn, error) {
+// dial opens a connection, which gathers what it writes if pool is set.
+func (b *Bus) dial(name string, pool *gathering) (*nats.Conn, error) {
 	opts := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -100,7 +102,7 @@ func (b *Bus) dial(name string) (*nats.Conn, error) {
 		nats.MaxPingsOutstanding(2),
 		// Writing and connecting hold the connection's lock, so that no
 		// caller's deadline helps while a frozen server lets them wait.
-		nats.Timeout(1500 * time.Millisecond),
+		nats.Timeout(dialLimit),
 		nats.FlusherTimeout(time.Second),
 		nats.ReconnectOnFlusherError(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -120,8 +122,13 @@ func (b *Bus) dial(name string) (*nats.Conn, error) {
 	if b.cfg.CredsFile != "" {
 		opts = append(opts, nats.UserCredentials(b.cfg.CredsFile))
 	}
-	if b.cfg.InProcess != nil {
+	switch {
+	case b.cfg.InProcess != nil && pool != nil:
+		opts = append(opts, nats.InProcessServer(gatherInProcess{b.cfg.InProcess, pool}))
+	case b.cfg.InProcess != nil:
 		opts = append(opts, nats.InProcessServer(b.cfg.InProcess))
+	case pool != nil:
+		opts = append(opts, nats.SetCustomDialer(&gatherDialer{net.Dialer{Timeout: dialLimit}, pool}))
 	}
 	return nats.Connect(b.cfg.URL, opts...)
 }
@@ -145,6 +152,9 @@ func flush(ctx context.Context, nc *nats.Conn) error {
 	defer cancel()
 	return nc.FlushWithContext(ctx)
 }
+
+// dialLimit bounds the opening of a connection.
+const dialLimit = 1500 * time.Millisecond
 
 // Limits for callers that set none: what a connection loses while it breaks
 // would be waited for until the program ends.

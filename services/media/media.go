@@ -23,11 +23,17 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 	"github.com/trunkline-io/trunkline/services/media/internal/gate"
+	"github.com/trunkline-io/trunkline/services/media/internal/lookup"
+	"github.com/trunkline-io/trunkline/services/media/internal/order"
 	"github.com/trunkline-io/trunkline/services/media/internal/pace"
 	"github.com/trunkline-io/trunkline/services/media/internal/prompt"
 	"github.com/trunkline-io/trunkline/services/media/internal/session"
 	"github.com/trunkline-io/trunkline/services/media/internal/socket"
 )
+
+// GCPercent is for a program that runs this service alone, where GOGC is not set:
+// audio is late while garbage is collected, and calls take little memory.
+const GCPercent = 400
 
 // Config of the service.
 type Config struct {
@@ -107,11 +113,15 @@ func serve(ctx context.Context, cfg Config, prompts *prompt.Library, b *bus.Bus,
 		Name: cfg.Node, Bus: b, Live: live, Clock: pace.NewClock(), Prompts: prompts,
 		Metrics: session.NewMetrics(health.Metrics), Log: log, Lead: cfg.Lead, Announce: cfg.StartLimit,
 	}
+	book := &lookup.Book{Cache: cache, Bus: b}
 	app := newApp(log)
 	health.Mount(app)
-	app.Get(gate.Route, gate.New(gate.Config{
-		Links: cfg.Links, Cache: cache, Bus: b, Sockets: sockets, Node: node, Log: log, Sessions: sessions,
-	}, health.Metrics).Handle)
+	door := gate.New(gate.Config{
+		Links: cfg.Links, Book: book, Sockets: sockets, Node: node, Log: log, Sessions: sessions,
+	}, health.Metrics)
+	app.Get(gate.Route, door.Handle)
+	app.Get(gate.QueryRoute, door.Handle)
+	desk := order.New(order.Config{Book: book, Sockets: sockets, Node: node, Log: log, Sessions: sessions}, health.Metrics)
 
 	group.Go(func() error { node.Clock.Run(work); return nil })
 	group.Go(func() error { prompts.Warm(ctx); return nil })
@@ -124,6 +134,7 @@ func serve(ctx context.Context, cfg Config, prompts *prompt.Library, b *bus.Bus,
 			return closed(ln)
 		}
 	})
+	group.Go(func() error { takeOrders(ctx, work, desk, loaded); return nil })
 	group.Go(func() error {
 		defer stop()
 		select {
@@ -158,6 +169,19 @@ func (cfg *Config) serveApp(ctx context.Context, app *fiber.App, ln net.Listener
 		return cfg.Serve(ctx, app)
 	}
 	return service.ServeUntil(ctx, app, ln, time.Second)
+}
+
+// takeOrders takes orders once the cache is loaded, until the node drains or
+// fails: until either context ends.
+func takeOrders(ctx, work context.Context, desk *order.Desk, loaded <-chan struct{}) {
+	work, stop := context.WithCancel(work)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	select {
+	case <-loaded:
+		desk.Run(work)
+	case <-work.Done():
+	}
 }
 
 // closed closes an address that was never served.

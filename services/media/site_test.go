@@ -37,7 +37,8 @@ const (
 	leg       = "CA00000000000000000000000000000001"
 )
 
-// site is a media node over a NATS server of its own, with a trunk at Twilio.
+// site is a media node over a NATS server of its own, with a trunk at Twilio,
+// at an Asterisk, and at a carrier of another kind.
 type site struct {
 	t     *testing.T
 	bus   *bus.Bus // another connection than the node's
@@ -64,16 +65,28 @@ func newSite(t *testing.T, app trunk.Application, change func(*service.Config)) 
 	s := &site{t: t, nats: server, bus: bustest.Connect(t, server), addr: ln.Addr().String(), ended: make(chan error, 1), log: &safeBuffer{}}
 	s.links = trunk.Links{Keys: keys, Media: "ws://" + s.addr}
 	app.Org, app.Name = org, "app"
-	sealed, err := keys.SealSecrets(trunk.Trunk{Org: org, Name: "main", Provider: "twilio",
-		Config: map[string]any{"account_sid": account, "auth_token": authToken}}, trunk.Trunk{})
-	if err != nil {
-		t.Fatal(err)
+	for _, line := range []trunk.Trunk{
+		{Name: "main", Provider: "twilio", Config: map[string]any{"account_sid": account, "auth_token": authToken}},
+		{Name: "pbx", Provider: "ari", Config: map[string]any{"ari_url": "http://127.0.0.1:1", "username": "u", "password": "p", "app": pbxApp}},
+		{Name: "toy", Provider: "toy"},
+	} {
+		line.Org = org
+		sealed, err := keys.SealSecrets(line, trunk.Trunk{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.put(subject.BucketTrunks, subject.TrunkKey(org, line.Name), sealed)
 	}
-	s.put(subject.BucketTrunks, subject.TrunkKey(org, "main"), sealed)
-	s.put(subject.BucketTrunks, subject.TrunkKey(org, "toy"), trunk.Trunk{Org: org, Name: "toy", Provider: "toy"})
 	s.put(subject.BucketApplications, subject.ApplicationKey(org, "app"), app)
 
-	cfg := service.Config{Links: s.links, Node: "node-1", Lead: 120 * time.Millisecond, MaxCalls: 10,
+	s.run("node-1", ln, change)
+	return s
+}
+
+// run runs the site's node.
+func (s *site) run(name string, ln net.Listener, change func(*service.Config)) {
+	s.t.Helper()
+	cfg := service.Config{Links: s.links, Node: name, Lead: 120 * time.Millisecond, MaxCalls: 10,
 		StartLimit: 10 * time.Second, DrainLimit: time.Minute, Listener: ln}
 	if change != nil {
 		change(&cfg)
@@ -82,27 +95,39 @@ func newSite(t *testing.T, app trunk.Application, change func(*service.Config)) 
 	cfg.Ready = func(string) { close(ready) }
 	log := logrus.New()
 	log.SetOutput(s.log)
-	ctx, drain := context.WithCancel(t.Context())
+	ctx, drain := context.WithCancel(s.t.Context())
 	s.drain = drain
-	node := bustest.Connect(t, server)
+	node := bustest.Connect(s.t, s.nats)
 	go func() { s.ended <- service.Run(ctx, cfg, node, log) }()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		drain()
 		if err := <-s.ended; err != nil {
-			t.Errorf("the node ended with %v", err)
+			s.t.Errorf("%s ended with %v", name, err)
 		}
 		s.ended <- nil
-		if t.Failed() {
-			t.Log(s.log.String())
+		if s.t.Failed() {
+			s.t.Log(s.log.String())
 		}
 	})
 	select {
 	case <-ready:
 	case err := <-s.ended:
 		s.ended <- nil
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return s
+}
+
+// another is a second node of the site.
+func (s *site) another(name string) *site {
+	s.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	other := *s
+	other.addr, other.ended, other.log = ln.Addr().String(), make(chan error, 1), &safeBuffer{}
+	other.run(name, ln, nil)
+	return &other
 }
 
 func (s *site) put(bucket, key string, value any) {

@@ -15,12 +15,17 @@ import (
 	"time"
 )
 
+// restGC is how little garbage is collected in what is not measured.
+const restGC = 800
+
 // options of a run.
 type options struct {
 	webhooks, media bool
 	peer            string // folder of the Node peer
 	seconds         int    // measured time of a step
 	connections     int
+	calls           int    // of media, 0 to look for the most
+	profile         string // file for a CPU profile of the media node
 }
 
 func main() {
@@ -30,6 +35,8 @@ func main() {
 	flag.StringVar(&o.peer, "peer", "bench/peers/node", "folder of the Node peer; empty for none")
 	flag.IntVar(&o.seconds, "seconds", 5, "measured time of each step")
 	flag.IntVar(&o.connections, "connections", 32, "HTTP connections")
+	flag.IntVar(&o.calls, "calls", 0, "this number of media calls alone, whatever the delay; 0 to look for the most")
+	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the media node")
 	flag.Parse()
 	o.webhooks, o.media = *only != "media", *only != "webhooks"
 	if err := run(*role, o); err != nil {
@@ -47,7 +54,7 @@ func run(role string, o options) error {
 	// The load shares its core with NATS: one thread, and little collecting.
 	pin(os.Getpid(), coreRest)
 	runtime.GOMAXPROCS(1)
-	debug.SetGCPercent(800)
+	debug.SetGCPercent(restGC)
 	peer, err := openPeer(o.peer)
 	if err != nil {
 		return err

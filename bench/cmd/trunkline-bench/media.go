@@ -75,7 +75,7 @@ func mediaNode(ctx context.Context, o options) (capacity, error) {
 		return capacity{}, err
 	}
 	defer s.close()
-	node, err := role(coreMeasured, "media")
+	node, err := role(coreMeasured, "media", "BENCH_PROFILE="+o.profile)
 	if err != nil {
 		return capacity{}, err
 	}
@@ -84,31 +84,46 @@ func mediaNode(ctx context.Context, o options) (capacity, error) {
 }
 
 // climb raises the number of streams until the delay is too long, frames are
-// lost, or the steps end.
+// lost, or the steps end. With a number of calls asked for it measures that one.
 func climb(ctx context.Context, o options, p *process, streams func(n int) ([]load.Stream, func(), error)) (capacity, error) {
+	if o.calls > 0 {
+		return try(ctx, o, p, o.calls, streams)
+	}
 	best := capacity{failed: "no step failed"}
 	for _, n := range steps {
-		list, leave, err := streams(n)
+		got, err := try(ctx, o, p, n, streams)
 		if err != nil {
 			return best, err
 		}
-		var before, after time.Duration
-		got, err := load.Echo(ctx, list, warmUp, o.measured(), func() { before = p.cpu() }, func() { after = p.cpu() })
-		leave()
-		switch lost := got.Sent - got.Echoed; {
-		case err != nil:
-			best.failed = fmt.Sprintf("%d: %v", n, err)
-		case lost*1000 > got.Sent:
-			best.failed = fmt.Sprintf("%d: %d of %d frames did not come back", n, lost, got.Sent)
-		case got.P99 >= maxDelay:
-			best.failed = fmt.Sprintf("%d: p50 %.1f ms, p99 %.1f ms", n, ms(got.P50), ms(got.P99))
-		default:
-			best = capacity{n, got.P50, got.P99, (after - before) / time.Duration(max(got.Sent, 1)), "no step failed"}
-			continue
+		if got.failed != "" {
+			best.failed = fmt.Sprintf("%d: %s", n, got.failed)
+			break
 		}
-		return best, nil
+		got.failed = best.failed
+		best = got
 	}
 	return best, nil
+}
+
+// try measures one number of streams.
+func try(ctx context.Context, o options, p *process, n int, streams func(n int) ([]load.Stream, func(), error)) (capacity, error) {
+	list, leave, err := streams(n)
+	if err != nil {
+		return capacity{}, err
+	}
+	defer leave()
+	var before, after time.Duration
+	got, err := load.Echo(ctx, list, warmUp, o.measured(), func() { before = p.cpu() }, func() { after = p.cpu() })
+	c := capacity{calls: n, p50: got.P50, p99: got.P99, cpu: (after - before) / time.Duration(max(got.Echoed, 1))}
+	switch lost := got.Sent - got.Echoed; {
+	case err != nil:
+		c.failed = err.Error()
+	case lost*1000 > got.Sent:
+		c.failed = fmt.Sprintf("%d of %d frames did not come back", lost, got.Sent)
+	case got.P99 >= maxDelay:
+		c.failed = fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", ms(got.P50), ms(got.P99))
+	}
+	return c, nil
 }
 
 // plainStreams are streams to a server that asks for no token.
@@ -122,32 +137,29 @@ func plainStreams(addr string) func(int) ([]load.Stream, func(), error) {
 	}
 }
 
-// calls are streams of calls that are recorded, each with an agent that gives
-// back what it hears.
+// calls are streams of calls that are recorded, and an agent of all of them that
+// gives back what it hears.
 func (s *site) calls(ctx context.Context, addr string) func(int) ([]load.Stream, func(), error) {
 	return func(n int) ([]load.Stream, func(), error) {
-		var leaves []func()
-		leave := func() {
-			for _, l := range leaves {
-				l()
-			}
-		}
-		list := make([]load.Stream, n)
+		list, answers := make([]load.Stream, n), make(map[string]string, n)
 		for i := range list {
-			stream, stop, err := s.call(ctx, addr)
+			stream, id, err := s.call(ctx, addr)
 			if err != nil {
-				leave()
 				return nil, nil, err
 			}
-			list[i] = stream
-			leaves = append(leaves, stop)
+			list[i], answers[subject.CallerAudio(org, id)] = stream, subject.AgentAudio(org, id)
 		}
-		return list, leave, s.bus.Ping(ctx)
+		line := s.bus.Line("agent")
+		leave, err := line.Subscribe(subject.CallerAudio(org, "*"), func(subj string, data []byte) { _ = line.Publish(answers[subj], data) })
+		if err != nil {
+			return nil, nil, err
+		}
+		return list, leave, line.Flush(ctx)
 	}
 }
 
-// call records an answered inbound call and subscribes its agent.
-func (s *site) call(ctx context.Context, addr string) (load.Stream, func(), error) {
+// call records an answered inbound call and returns its stream and its id.
+func (s *site) call(ctx context.Context, addr string) (load.Stream, string, error) {
 	id, streamID := call.NewID(), call.NewID()
 	leg := fmt.Sprintf("CA%032x", id[:16])
 	for _, fact := range []event.Fact{
@@ -157,17 +169,8 @@ func (s *site) call(ctx context.Context, addr string) (load.Stream, func(), erro
 		e := event.New("/bench", org, id, fact)
 		e.Trunk, e.Provider, e.Leg = trunkName, "twilio", leg
 		if _, _, err := s.bus.Record(ctx, e); err != nil {
-			return load.Stream{}, nil, err
+			return load.Stream{}, "", err
 		}
-	}
-	line := s.bus.Line(id)
-	audio := subject.AgentAudio(org, id)
-	stop, err := line.Subscribe(subject.CallerAudio(org, id), func(_ string, data []byte) { _ = line.Publish(audio, data) })
-	if err != nil {
-		return load.Stream{}, nil, err
-	}
-	if err := line.Flush(ctx); err != nil {
-		return load.Stream{}, stop, err
 	}
 	target := links().Stream(trunk.StreamPath{Org: org, Trunk: trunkName, Call: id, Stream: streamID}, time.Now().Add(time.Hour))
 	mz := fmt.Sprintf("MZ%032x", streamID[:16])
@@ -177,5 +180,5 @@ func (s *site) call(ctx context.Context, addr string) (load.Stream, func(), erro
 		Hello: []string{`{"event":"connected","protocol":"Call","version":"1.0.0"}`,
 			fmt.Sprintf(`{"event":"start","sequenceNumber":"1","start":{"accountSid":"%s","streamSid":"%s","callSid":"%s","tracks":["inbound"],`+
 				`"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{}},"streamSid":"%s"}`, accountSID, mz, leg, mz)},
-	}, stop, nil
+	}, id, nil
 }

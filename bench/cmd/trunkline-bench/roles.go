@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -45,12 +47,15 @@ func runRole(name string) error {
 	defer stop()
 	switch name {
 	case "nats":
+		debug.SetGCPercent(restGC)
 		return serveNATS(ctx)
 	case "ingress":
 		return onBus(ctx, "ingress", func(ctx context.Context, b *bus.Bus, log *logrus.Logger) error {
 			return ingress.Run(ctx, ingress.Config{Links: links(), Listen: "127.0.0.1:0", Drain: time.Second, Ready: announce}, b, log)
 		})
 	case "media":
+		defer profile(os.Getenv("BENCH_PROFILE"))()
+		debug.SetGCPercent(media.GCPercent)
 		return onBus(ctx, "media", func(ctx context.Context, b *bus.Bus, log *logrus.Logger) error {
 			return media.Run(ctx, media.Config{Links: links(), Listen: "127.0.0.1:0", Node: "bench", Lead: 120 * time.Millisecond,
 				StartLimit: 10 * time.Second, DrainLimit: time.Second, Ready: announce}, b, log)
@@ -59,6 +64,25 @@ func runRole(name string) error {
 		return serveEcho(ctx)
 	}
 	return fmt.Errorf("there is no role %q", name)
+}
+
+// profile writes a CPU profile to a file, if there is one, until it is stopped.
+func profile(file string) (stop func()) {
+	if file == "" {
+		return func() {}
+	}
+	f, err := os.Create(file)
+	if err == nil {
+		err = pprof.StartCPUProfile(f)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "no profile:", err)
+		return func() {}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}
 }
 
 // announce tells the parent where a service listens.

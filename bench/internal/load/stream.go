@@ -1,14 +1,15 @@
 package load
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/fasthttp/websocket"
@@ -101,15 +102,15 @@ func pace(conns []*conn, start, stop time.Time) error {
 	}
 }
 
-// conn is the socket of one stream.
+// conn is the socket of one stream. The handshake is the library's; after it
+// frames are written and read as they are, so that the load takes little from
+// what is measured.
 type conn struct {
-	ws      *websocket.Conn
-	message []byte
+	net.Conn
+	message []byte // one frame, masked
 	sent    []time.Time
 	done    chan struct{}
-
-	mu     sync.Mutex
-	echoed []time.Time
+	echoed  []time.Time // the listener's until done
 }
 
 func open(ctx context.Context, s Stream) (*conn, error) {
@@ -129,41 +130,69 @@ func open(ctx context.Context, s Stream) (*conn, error) {
 	for i := range speech {
 		speech[i] = byte(i*7 + 13)
 	}
-	c := &conn{ws: ws, done: make(chan struct{}), message: fmt.Appendf(nil,
+	c := &conn{Conn: ws.NetConn(), done: make(chan struct{}), message: text(fmt.Appendf(nil,
 		`{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"0","payload":"%s"},"streamSid":"%s"}`,
-		base64.StdEncoding.EncodeToString(speech), s.ID)}
+		base64.StdEncoding.EncodeToString(speech), s.ID))}
 	go c.listen()
 	return c, nil
 }
 
+// text is a client's text message of 126 to 65,535 bytes: RFC 6455, section 5.2.
+func text(payload []byte) []byte {
+	key := [4]byte{0x5a, 0xc3, 0x17, 0x8e}
+	frame := append([]byte{0x81, 0x80 | 126}, byte(len(payload)>>8), byte(len(payload)))
+	frame = append(frame, key[:]...)
+	for i, b := range payload {
+		frame = append(frame, b^key[i%4])
+	}
+	return frame
+}
+
 func (c *conn) send() error {
 	c.sent = append(c.sent, time.Now())
-	return c.ws.WriteMessage(websocket.TextMessage, c.message)
+	_, err := c.Write(c.message)
+	return err
 }
 
 // listen notes when each media message comes back.
 func (c *conn) listen() {
 	defer close(c.done)
-	var buf bytes.Buffer
+	r := bufio.NewReaderSize(c.Conn, 4<<10)
 	for {
-		_, r, err := c.ws.NextReader()
+		payload, err := readFrame(r)
 		if err != nil {
 			return
 		}
-		buf.Reset()
-		if _, err := buf.ReadFrom(r); err != nil {
-			return
-		}
-		if bytes.Contains(buf.Bytes(), []byte(`"media"`)) {
-			c.mu.Lock()
+		if bytes.Contains(payload, []byte(`"media"`)) {
 			c.echoed = append(c.echoed, time.Now())
-			c.mu.Unlock()
 		}
 	}
 }
 
+// readFrame reads a server's frame of up to 65,535 bytes, borrowed until the
+// next.
+func readFrame(r *bufio.Reader) ([]byte, error) {
+	head, err := r.Peek(4)
+	if err != nil {
+		return nil, err
+	}
+	size, n := 2, int(head[1])
+	if n == 126 {
+		size, n = 4, int(head[2])<<8|int(head[3])
+	}
+	if _, err := r.Discard(size); err != nil {
+		return nil, err
+	}
+	payload, err := r.Peek(n)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.Discard(n)
+	return payload, err
+}
+
 func (c *conn) close() {
-	_ = c.ws.Close()
+	_ = c.Close()
 	<-c.done
 }
 

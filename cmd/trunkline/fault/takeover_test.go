@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -173,7 +174,7 @@ func (r *rig) awaitListener(ctx context.Context, c *exec.Cmd) {
 		r.Fatal(err)
 	}
 	owner := fmt.Sprintf("/%d", c.Process.Pid)
-	held := fmt.Errorf("held")
+	held := errors.New("held")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err = leases.Watch(ctx, func() {}, func(ch bus.Change) {
@@ -181,7 +182,7 @@ func (r *rig) awaitListener(ctx context.Context, c *exec.Cmd) {
 			cancel(held)
 		}
 	})
-	if context.Cause(ctx) != held {
+	if !errors.Is(context.Cause(ctx), held) {
 		r.Fatalf("process %d does not listen: %v, %v", c.Process.Pid, err, context.Cause(ctx))
 	}
 }
@@ -234,12 +235,12 @@ func (r *rig) awaitEnd(ctx context.Context, c *carriersim.Call) event.CallEnded 
 	r.Helper()
 	id := call.InboundID(org, trunkName, c.ID())
 	var end event.CallEnded
-	over := fmt.Errorf("over")
+	over := errors.New("over")
 	err := r.bus.Tail(ctx, bus.Span{Filters: subject.EventsOfType(org, id, end.Type())}, nil, func(e *event.Event) error {
 		end = e.Data.(event.CallEnded)
 		return over
 	})
-	if err != over {
+	if !errors.Is(err, over) {
 		r.Fatalf("call has no end: %v\n%s\n%s", err, c, r.story(map[string]bool{id: true}))
 	}
 	return end

@@ -34,6 +34,7 @@ type filter struct {
 	taps        int       // of each phase
 	delay       int       // in samples of the prototype, whose rate is up times the input's
 	rows        []float32 // taps coefficients for each phase, oldest sample first
+	fir         []float32 // the same for passes; nil where there are none
 }
 
 // ratio is the key of a filter; its cut-off scales with the rates.
@@ -83,6 +84,7 @@ func (r ratio) design() *filter {
 	for phase := range r.up {
 		f.fill(phase, prototype)
 	}
+	f.fir = f.split()
 	return f
 }
 

@@ -7,16 +7,20 @@
 // Between rates that are multiples of 8 kHz, each frame of 20 ms becomes exactly
 // one frame, and where a signal is cut into frames makes no difference to it.
 //
-// On amd64 with AVX2 and FMA the inner product is written in assembly, which the
-// build tag purego leaves out. Both ways give the same samples, but for a few
+// On amd64 with AVX2 and FMA the filter is written in assembly, which the build
+// tag purego leaves out. Both ways give the same samples, but for a few
 // that fall between two values and may differ by one.
 package resample
 
 import "time"
 
 // block is the number of input samples filtered at a time, which bounds the
-// history: 20 ms at 48 kHz.
-const block = 960
+// history: 20 ms at 24 kHz.
+const block = 480
+
+// atOnce is the number of outputs that assembly makes at a time. What is left
+// over is made too, of whatever follows the input, and thrown away.
+const atOnce = 32
 
 // Resampler converts one stream from one rate to another. It is not safe for
 // concurrent use; the coefficients behind it are shared by all streams of the
@@ -24,7 +28,8 @@ const block = 960
 type Resampler struct {
 	filter  *filter
 	in      int       // hertz
-	history []float32 // taps-1 samples of the past, then room for a block
+	history []float32 // taps-1 samples of the past, then room for a block and atOnce
+	sorted  []float32 // room for a block and its past by rows, where assembly needs it
 	skip    int       // input samples to pass over before the next output sample
 	phase   int       // of the next output sample, in steps of 1/up input sample
 }
@@ -37,7 +42,11 @@ func New(in, out int) (*Resampler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Resampler{filter: f, in: in, history: make([]float32, f.taps-1+block)}, nil
+	r := &Resampler{filter: f, in: in, history: make([]float32, f.taps-1+block+atOnce)}
+	if f.fir != nil && f.down > 1 {
+		r.sorted = make([]float32, block+f.taps+f.down*(atOnce+2))
+	}
+	return r, nil
 }
 
 // Process filters src and appends the result to dst, which it returns. After n
@@ -59,9 +68,10 @@ func (r *Resampler) Process(dst, src []int16) []int16 {
 // at most block samples, and keeps the tail of src for the next.
 func (r *Resampler) filterBlock(dst, src []int16) []int16 {
 	f, past := r.filter, r.filter.taps-1
-	fresh := r.history[past : past+len(src)]
-	for i, s := range src {
-		fresh[i] = float32(s)
+	widen(r.history[past:], src)
+	defer func() { copy(r.history, r.history[len(src):len(src)+past]) }()
+	if dst, done := r.passes(dst, len(src)); done {
+		return dst
 	}
 	at, phase := r.skip, r.phase
 	for at < len(src) {
@@ -74,7 +84,6 @@ func (r *Resampler) filterBlock(dst, src []int16) []int16 {
 		}
 	}
 	r.skip, r.phase = at-len(src), phase
-	copy(r.history, r.history[len(src):len(src)+past])
 	return dst
 }
 

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"github.com/sirupsen/logrus"
 
@@ -15,6 +16,9 @@ import (
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(media.GCPercent)
+	}
 	var cfg media.Config
 	os.Exit(service.Main("media", &cfg, func(ctx context.Context, keys *trunk.Keys, b *bus.Bus, log *logrus.Logger) error {
 		cfg.Links.Keys = keys

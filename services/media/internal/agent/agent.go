@@ -23,8 +23,8 @@ type Link interface {
 	String() string
 }
 
-// Sink takes what an agent says, in order, from one goroutine. It must not
-// block.
+// Sink takes what an agent says, in order, from one goroutine, which may be made
+// to wait as long as a write to the carrier takes.
 type Sink interface {
 	// Speech takes a piece of the agent's voice, of any size. data is borrowed.
 	Speech(data []byte)

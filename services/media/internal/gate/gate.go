@@ -13,25 +13,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
-	"github.com/trunkline-io/trunkline/pkg/bus"
-	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
+	"github.com/trunkline-io/trunkline/services/media/internal/lookup"
 	"github.com/trunkline-io/trunkline/services/media/internal/session"
 	"github.com/trunkline-io/trunkline/services/media/internal/socket"
 )
 
-// Route is where carriers open sockets; trunk.Links mints such paths.
-const Route = "/v1/media/:org/:trunk/:call/:stream/:token"
-
-// patience bounds what waits for NATS while a carrier waits for its answer.
-const patience = 2 * time.Second
+// Where carriers open sockets. trunk.Links mints paths of Route; a carrier that
+// keeps no path names the same in the query of QueryRoute.
+const (
+	Route      = "/v1/media/:org/:trunk/:call/:stream/:token"
+	QueryRoute = "/v1/media"
+)
 
 // Config of a gate.
 type Config struct {
 	Links    trunk.Links
-	Cache    *trunk.Cache
-	Bus      *bus.Bus
+	Book     *lookup.Book
 	Sockets  *socket.Server
 	Node     *session.Node
 	Log      *logrus.Logger
@@ -53,52 +52,39 @@ func New(c Config, metrics prometheus.Registerer) *Gate {
 	return g
 }
 
-// refusal is the error of a request that becomes no socket.
-type refusal struct {
-	status int
-	reason string
-}
-
-// Error implements error.
-func (r *refusal) Error() string { return r.reason }
-
-func refuse(status int, format string, args ...any) error {
-	return &refusal{status, fmt.Sprintf(format, args...)}
-}
-
-// Handle answers a request for Route: an upgrade, or the status that tells why
+// Handle answers a request for either route: an upgrade, or the status that tells why
 // not.
 func (g *Gate) Handle(c *fiber.Ctx) error {
 	// What fiber hands out is borrowed for the time of the request.
-	param := func(name string) string { return strings.Clone(c.Params(name)) }
+	param := func(name string) string { return strings.Clone(c.Params(name, c.Query(name))) }
 	path := trunk.StreamPath{Org: param("org"), Trunk: param("trunk"), Call: param("call"), Stream: param("stream")}
 	err := g.admit(c, path, param("token"))
-	var r *refusal
+	var r *lookup.Refusal
 	var f *fiber.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &r):
 	case errors.As(err, &f):
-		r = &refusal{f.Code, f.Message}
+		r = &lookup.Refusal{Status: f.Code, Reason: f.Message}
 	default:
-		r = &refusal{fiber.StatusInternalServerError, err.Error()}
+		r = &lookup.Refusal{Status: fiber.StatusInternalServerError, Reason: err.Error()}
 	}
-	g.refused.WithLabelValues(fmt.Sprint(r.status)).Inc()
+	g.refused.WithLabelValues(fmt.Sprint(r.Status)).Inc()
 	g.Log.WithFields(logrus.Fields{
-		"org": path.Org, "call_id": path.Call, "trunk": path.Trunk, "stream_id": path.Stream, "status": r.status, "reason": r.reason,
+		"org": path.Org, "call_id": path.Call, "trunk": path.Trunk, "stream_id": path.Stream, "status": r.Status, "reason": r.Reason,
 	}).Warn("media socket is refused")
-	return c.SendStatus(r.status) // the reason is for the log, not for whoever asks
+	return c.SendStatus(r.Status) // the reason is for the log, not for whoever asks
 }
 
 // admit runs the checks, the cheap ones first, and upgrades.
 func (g *Gate) admit(c *fiber.Ctx, path trunk.StreamPath, token string) error {
 	if !g.Links.VerifyStream(path, token, time.Now()) {
-		return refuse(fiber.StatusForbidden, "the token is wrong or has expired")
+		return lookup.Refuse(fiber.StatusForbidden, "the token is wrong or has expired")
 	}
 	slot, err := g.Sockets.Reserve()
 	if err != nil {
-		return refuse(fiber.StatusServiceUnavailable, "%s", err)
+		return lookup.Refuse(fiber.StatusServiceUnavailable, "%s", err)
 	}
 	var found *session.Call
 	defer func() {
@@ -115,28 +101,20 @@ func (g *Gate) admit(c *fiber.Ctx, path trunk.StreamPath, token string) error {
 // find looks up the stream that a request is for, and checks that it may have
 // it.
 func (g *Gate) find(c *fiber.Ctx, path trunk.StreamPath) (*session.Call, error) {
-	line, err := g.Cache.Trunk(path.Org, path.Trunk)
-	switch {
-	case errors.Is(err, bus.ErrNotFound):
-		return nil, refuse(fiber.StatusNotFound, "%s", err)
-	case err != nil:
-		return nil, refuse(fiber.StatusServiceUnavailable, "%s", err)
-	case !line.Account.Can(provider.CanStream):
-		return nil, refuse(fiber.StatusNotFound, "%s has no media streams", line.Provider)
-	}
-	req := g.request(c, path.Call)
-	if err := line.Account.VerifyHandshake(req); err != nil {
-		return nil, refuse(handshakeStatus(err), "%s", err)
-	}
-	state, err := g.state(path)
+	line, err := g.Book.Trunk(path)
 	if err != nil {
 		return nil, err
 	}
-	app, ok := g.Cache.Application(path.Org, application(state))
-	if !ok {
-		return nil, refuse(fiber.StatusNotFound, "there is no application %q", application(state))
+	req := g.request(c, path.Call)
+	if err := line.Account.VerifyHandshake(req); err != nil {
+		return nil, lookup.Refuse(handshakeStatus(err), "%s", err)
 	}
-	return &session.Call{Org: path.Org, ID: path.Call, Stream: path.Stream, Trunk: line, Application: app, State: state, Header: req.Header}, nil
+	found, err := g.Book.Call(g.Sessions, line, path, "")
+	if err != nil {
+		return nil, err
+	}
+	found.Header = req.Header
+	return found, nil
 }
 
 // request is the upgrade in the form that providers verify: over the public
@@ -158,38 +136,4 @@ func handshakeStatus(err error) int {
 		return e.Status
 	}
 	return fiber.StatusForbidden
-}
-
-// state asks the log whether the call lives, and whether its stream was used by
-// another leg.
-func (g *Gate) state(path trunk.StreamPath) (event.State, error) {
-	ctx, cancel := context.WithTimeout(g.Sessions, patience)
-	defer cancel()
-	state, err := g.Bus.State(ctx, path.Org, path.Call)
-	switch {
-	case errors.Is(err, bus.ErrNotFound):
-		return state, refuse(fiber.StatusNotFound, "there is no such call")
-	case err != nil:
-		return state, refuse(fiber.StatusServiceUnavailable, "the log cannot be asked: %s", err)
-	case state.End != nil:
-		return state, refuse(fiber.StatusGone, "the call has ended")
-	}
-	used, err := g.Bus.Fact(ctx, path.Org, path.Call, event.StreamStarted{}.Type(), path.Stream)
-	switch {
-	case errors.Is(err, bus.ErrNotFound):
-		return state, nil
-	case err != nil:
-		return state, refuse(fiber.StatusServiceUnavailable, "the log cannot be asked: %s", err)
-	case state.Leg != "" && used.Leg != "" && used.Leg != state.Leg:
-		return state, refuse(fiber.StatusConflict, "the stream is another leg's")
-	}
-	return state, nil
-}
-
-// application is the one that took the call.
-func application(s event.State) string {
-	if s.Bound != nil && s.Bound.Application != "" {
-		return s.Bound.Application
-	}
-	return s.Application
 }

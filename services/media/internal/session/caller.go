@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,10 +20,20 @@ type callerPump struct {
 	rate     *rateChanger
 	toAgent  func(data []byte) // borrowed
 
-	linear []int16
-	out    []byte
-	heard  atomic.Int64 // nanoseconds of audio
+	passing sync.Mutex // held while audio goes to the agent
+	linear  []int16
+	out     []byte
+	heard   atomic.Int64 // nanoseconds of audio
+
+	// Of a carrier that sends nothing in a pause, see fill.
+	sparse  bool
+	since   time.Time // the beginning of all audio
+	pause   bool      // nothing came for a while
+	silence []byte    // a frame
 }
+
+// pauseAfter is how late audio has to be to be a pause. Less is the network's.
+const pauseAfter = 100 * time.Millisecond
 
 func newCallerPump(from, to media.Format, toAgent func([]byte)) (*callerPump, error) {
 	rate, err := newRateChanger(from.Rate, to.Rate)
@@ -34,6 +45,32 @@ func newCallerPump(from, to media.Format, toAgent func([]byte)) (*callerPump, er
 
 // take handles one piece of the carrier's audio, of any size.
 func (p *callerPump) take(data []byte) {
+	p.passing.Lock()
+	defer p.passing.Unlock()
+	p.pause = false
+	p.pass(data)
+}
+
+// fill gives the agent the silence that a sparse carrier keeps to itself, so
+// that a pause is as long as it is and ends a turn in time. It is called once a
+// frame.
+func (p *callerPump) fill(now time.Time) {
+	p.passing.Lock()
+	defer p.passing.Unlock()
+	if p.since.IsZero() {
+		p.since = now.Add(-time.Duration(p.heard.Load()))
+		p.silence = make([]byte, p.from.FrameBytes())
+		fillSilence(p.from.Encoding, p.silence)
+	}
+	owed := now.Sub(p.since) - time.Duration(p.heard.Load())
+	p.pause = p.pause || owed >= pauseAfter
+	for ; p.pause && owed >= media.Frame; owed -= media.Frame {
+		p.pass(p.silence)
+	}
+}
+
+// pass carries audio to the agent.
+func (p *callerPump) pass(data []byte) {
 	p.heard.Add(int64(p.from.Duration(len(data))))
 	if p.from == p.to {
 		p.toAgent(data)

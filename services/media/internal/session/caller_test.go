@@ -66,3 +66,41 @@ func TestEqualFormatsPassUntouched(t *testing.T) {
 		t.Error("the samples are changed on their way")
 	}
 }
+
+// TestPausesKeepTheirLength: of a carrier that sends nothing in a pause, the
+// agent hears silence meanwhile, and no more than that.
+func TestPausesKeepTheirLength(t *testing.T) {
+	var got []byte
+	p, err := newCallerPump(ulaw8, ulaw8, func(data []byte) { got = append(got, data...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := bytes.Repeat([]byte{1}, 160)
+	now := time.Now()
+	pass := func(frames int, speaks bool) {
+		for range frames {
+			if speaks {
+				p.take(frame)
+			}
+			p.fill(now)
+			now = now.Add(media.Frame)
+		}
+	}
+	pass(10, true)
+	pass(4, false) // the network is late by less than a pause
+	for range 4 {
+		p.take(frame)
+	}
+	pass(10, true)
+	if n := bytes.Count(got, []byte{1}); n != len(got) || n != 24*160 {
+		t.Fatalf("%d bytes of speech in %d, want 24 frames and no silence", n, len(got))
+	}
+	pass(50, false)
+	if got := len(got) / 160; got < 73 || got > 74 {
+		t.Errorf("%d frames during a pause, want the 74 of the time that went by", got)
+	}
+	pass(10, true)
+	if n, pause := len(got)/160, bytes.Count(got, []byte{g711.ULawSilence})/160; n != 84 || pause != 50 {
+		t.Errorf("%d frames with %d of silence, want 84 with 50", n, pause)
+	}
+}

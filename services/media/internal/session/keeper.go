@@ -12,8 +12,8 @@ import (
 	"github.com/trunkline-io/trunkline/services/media/internal/socket"
 )
 
-// source is how the log names who recorded a fact.
-const source = "/media"
+// Source is how the log names who recorded a fact.
+const Source = "/media"
 
 // heartbeat is how often a call is marked as alive; the mark lasts three times
 // as long.
@@ -102,7 +102,7 @@ func (s *session) record(f event.Fact) bool {
 
 // event is a fact of the session's call.
 func (s *session) event(f event.Fact) *event.Event {
-	e := event.New(source, s.call.Org, s.call.ID, f)
+	e := event.New(Source, s.call.Org, s.call.ID, f)
 	e.Trunk, e.Provider, e.Leg = s.call.Trunk.Name, s.call.Trunk.Provider, s.leg
 	return e
 }

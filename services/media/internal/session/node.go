@@ -3,14 +3,14 @@
 // and agent.go read one way, each like the pipeline it is).
 //
 // Four goroutines share the work of a session. The socket's own reads, decodes
-// and feeds the agent. One writes to the socket, and nobody else does: it is
-// woken by what the agent says and by the node's clock. One keeps the log and
-// the heartbeat, which may be slow. The agent's line brings one.
+// and feeds the agent. The agent's line brings one, which sends what the agent
+// says at once where that is due, and one sends the rest when the node's clock
+// says so; only one of them at a time. One keeps the log and the heartbeat, which
+// may be slow.
 package session
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +19,6 @@ import (
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/event"
-	"github.com/trunkline-io/trunkline/pkg/media"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
 	"github.com/trunkline-io/trunkline/services/media/internal/pace"
@@ -48,19 +47,11 @@ type Node struct {
 // Call is what is known of a stream before its socket is open.
 type Call struct {
 	Org, ID, Stream string
+	Leg             string // "" where it is not known yet
 	Trunk           *trunk.Line
 	Application     trunk.Application
 	State           event.State
-	Header          provider.Header // of the upgrade
-}
-
-// asked is the format that the carrier was asked for in the instruction: the
-// application's, where the carrier has it.
-func (c *Call) asked() media.Format {
-	if slices.Contains(c.Trunk.Account.Spec().Formats, c.Application.Format) {
-		return c.Application.Format
-	}
-	return media.Format{}
+	Header          provider.Header // of the upgrade; none where this side dialled
 }
 
 // Serve runs a session on a socket until the stream is over, or until ctx ends.
@@ -76,12 +67,12 @@ func (n *Node) newSession(ctx context.Context, c Call, conn *socket.Conn) *sessi
 	s := &session{
 		node: n, call: c, conn: conn, id: ulid.Make().String(), since: time.Now(),
 		wake: make(chan struct{}, 1), facts: make(chan event.Fact, maxFacts), done: make(chan struct{}),
-		leg: c.State.Leg, warned: map[warning]bool{},
+		leg: c.Leg, warned: map[warning]bool{},
 		log: n.Log.WithFields(logrus.Fields{
 			"org": c.Org, "call_id": c.ID, "trunk": c.Trunk.Name, "provider": c.Trunk.Provider, "stream_id": c.Stream,
 		}),
 	}
-	s.codec = c.Trunk.Account.NewCodec(provider.CodecConfig{Want: c.asked(), LegID: c.State.Leg, Header: c.Header})
+	s.codec = c.Trunk.Account.NewCodec(provider.CodecConfig{Want: c.Trunk.Asked(c.Application), LegID: c.Leg, Header: c.Header})
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	return s
 }

@@ -67,7 +67,7 @@ func (s *session) announcement() (*media.Start, error) {
 // log knows of the call. A log that knew none at the upgrade is asked again:
 // the reply to a dial and the stream may race.
 func (s *session) checkLeg() error {
-	known := s.call.State.Leg
+	known := s.call.Leg
 	if known == "" && s.start.LegID != "" {
 		ctx, cancel := s.patience()
 		defer cancel()
@@ -116,6 +116,7 @@ func (s *session) pumps() (err error) {
 	if s.caller, err = newCallerPump(s.start.In, app.Format, s.tellAgent); err != nil {
 		return err
 	}
+	s.caller.sparse = s.call.Trunk.Account.Spec().Sparse
 	if s.agent, err = newAgentPump(app.Format, s.start.Out, s.node.Lead); err != nil {
 		return err
 	}

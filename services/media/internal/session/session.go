@@ -45,7 +45,10 @@ type session struct {
 	link   agent.Link
 	talks  atomic.Bool // the agent has been told of the call
 
-	wake   chan struct{}   // holds one token when the writer has something to do
+	stepping sync.Mutex    // held by who sends what is due
+	speaking bool          // from the writer's begin to its end, when nobody sends; under stepping
+	wake     chan struct{} // holds one token when the writer has something to do
+
 	facts  chan event.Fact // for the keeper
 	digits int             // received, the reader's
 
@@ -169,14 +172,17 @@ func (s *session) dtmf(e *media.Event) {
 
 // speak is the way out: it does what is due whenever it is woken.
 func (s *session) speak() {
+	s.speaks(true)
+	defer s.speaks(false)
 	leave := s.node.Clock.Join(s.tick)
 	defer leave()
 	for {
-		if err := s.agent.step(time.Now()); err != nil {
-			s.end(lost(err))
-			return
+		s.stepping.Lock()
+		s.step()
+		s.stepping.Unlock()
+		if s.caller.sparse {
+			s.caller.fill(time.Now())
 		}
-		s.node.Metrics.observe(s.agent)
 		select {
 		case <-s.ctx.Done():
 			return
@@ -185,9 +191,38 @@ func (s *session) speak() {
 	}
 }
 
+func (s *session) speaks(now bool) {
+	s.stepping.Lock()
+	defer s.stepping.Unlock()
+	s.speaking = now
+}
+
+// step does what is due. stepping is held.
+func (s *session) step() {
+	if err := s.agent.step(time.Now()); err != nil {
+		s.end(lost(err))
+		return
+	}
+	s.node.Metrics.observe(s.agent)
+}
+
+// act does what is due in the goroutine that made it due, which saves the
+// waking of another for each frame of an agent that speaks in real time. It may
+// take as long as a write to the carrier.
+func (s *session) act() {
+	if !s.stepping.TryLock() {
+		s.poke()
+		return
+	}
+	defer s.stepping.Unlock()
+	if s.speaking {
+		s.step()
+	}
+}
+
 // tick is the clock's call, once a frame.
 func (s *session) tick() {
-	if s.agent.busy.Load() {
+	if s.agent.busy.Load() || s.caller.sparse {
 		s.poke()
 	}
 }

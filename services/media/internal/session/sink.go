@@ -19,7 +19,7 @@ func (s *session) Speech(data []byte) {
 		s.warn(warnOverflow, fmt.Sprintf("the agent is more than %s ahead; what it says now is dropped", maxQueued))
 		return
 	}
-	s.poke()
+	s.act()
 }
 
 // Control carries out an order of the agent's.
@@ -38,7 +38,7 @@ func (s *session) Control(c media.Control) {
 			s.warn(warnOverflow, "keys come faster than they can be pressed")
 		}
 	}
-	s.poke()
+	s.act()
 }
 
 // Malformed counts a control that cannot be read.

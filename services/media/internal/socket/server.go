@@ -23,7 +23,8 @@ var (
 // its handler. Where the peer is gone before it, the handler never starts.
 const handover = 10 * time.Second
 
-// Server upgrades requests of a fiber app and knows which sockets live.
+// Server upgrades requests of a fiber app, dials where the peer is the one to be
+// dialled, and knows which sockets live.
 type Server struct {
 	limits  Limits
 	max     int // 0 for no bound
@@ -49,7 +50,7 @@ func NewServer(limits Limits, atOnce int, log *logrus.Logger) *Server {
 }
 
 // Slot is the right to one socket. It ends with Free, or by itself with the
-// socket that Upgrade made of it.
+// socket that Upgrade or Dial made of it.
 type Slot struct {
 	server *Server
 	serve  func(*Conn)
@@ -94,7 +95,20 @@ func (sl *Slot) Upgrade(c *fiber.Ctx, serve func(*Conn)) error {
 	return err
 }
 
-// Free gives back a slot that Upgrade was not called for.
+// Dial opens a socket to a server and then calls serve, in a goroutine of its
+// own, which Wait waits for. The rest is as with Upgrade.
+func (sl *Slot) Dial(ctx context.Context, to Target, serve func(*Conn)) error {
+	conn, err := Dial(ctx, to, sl.server.limits)
+	if err != nil {
+		sl.Free()
+		return err
+	}
+	sl.serve = serve
+	go sl.run(conn)
+	return nil
+}
+
+// Free gives back a slot that neither Upgrade nor Dial was called for.
 func (sl *Slot) Free() { sl.once.Do(sl.server.leave) }
 
 func (s *Server) leave() {
@@ -116,18 +130,22 @@ func (s *Server) settle() {
 	}
 }
 
-// hijacked runs one socket, from the upgrade to its end.
+// hijacked is where the library hands over a socket that was upgraded.
 func (s *Server) hijacked(raw *contrib.Conn) {
 	sl, ok := raw.Locals(local).(*Slot)
 	if !ok || !sl.taken.CompareAndSwap(false, true) {
 		return
 	}
 	sl.lost.Stop()
+	sl.run(newConn(raw.Conn, s.limits, false))
+}
+
+// run serves one socket to its end.
+func (sl *Slot) run(conn *Conn) {
 	defer sl.Free()
-	conn := newConn(raw.Conn, s.limits, false)
 	defer conn.Release()
 	defer func() {
-		if s.caught(recover()) {
+		if sl.server.caught(recover()) {
 			conn.Close(InternalError, "")
 		}
 	}()

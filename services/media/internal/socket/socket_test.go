@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -181,25 +182,86 @@ func TestManyWriters(t *testing.T) {
 func TestDialTellsWhyNot(t *testing.T) {
 	app := newApp()
 	app.Get("/", func(c *fiber.Ctx) error { return fiber.ErrForbidden })
+	app.Get("/busy", func(c *fiber.Ctx) error { return fiber.ErrServiceUnavailable })
 	url := run(t, app)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
-		ctx  context.Context
-		url  string
-		want string
+		ctx       context.Context
+		url       string
+		want      string
+		permanent bool
 	}{
-		"refused":       {t.Context(), url, "status 403"},
-		"no WebSocket":  {t.Context(), "http://127.0.0.1/", "malformed ws or wss URL"},
-		"nobody there":  {t.Context(), "ws://127.0.0.1:1/", "refused"},
-		"context ended": {ended, url, "canceled"},
+		"refused":       {t.Context(), url, "status 403", true},
+		"busy":          {t.Context(), url + "busy", "status 503", false},
+		"no WebSocket":  {t.Context(), "http://127.0.0.1/secret", "malformed ws or wss URL", true},
+		"no URL":        {t.Context(), "ws://127.0.0.1:secret/", "malformed ws or wss URL", true},
+		"nobody there":  {t.Context(), "ws://127.0.0.1:1/secret", "refused", false},
+		"context ended": {ended, url, "canceled", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := socket.Dial(c.ctx, socket.Target{URL: c.url, Header: http.Header{}}, socket.Defaults)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v gives the URL away", err)
+			}
+			if got := socket.Permanent(err); got != c.permanent {
+				t.Errorf("permanent: %t, want %t", got, c.permanent)
+			}
 		})
+	}
+}
+
+func TestDialVerifiesTheCertificate(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+		if err == nil {
+			_, _, _ = c.ReadMessage()
+			_ = c.Close()
+		}
+	}))
+	defer server.Close()
+	to := socket.Target{URL: "wss" + strings.TrimPrefix(server.URL, "https")}
+	if _, err := socket.Dial(t.Context(), to, socket.Defaults); err == nil || !socket.Permanent(err) {
+		t.Errorf("got %v, want a permanent error of the certificate", err)
+	}
+	to.Insecure = true
+	c, err := socket.Dial(t.Context(), to, socket.Defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Release()
+}
+
+func TestDialTakesASlot(t *testing.T) {
+	log, _ := recordedLog()
+	server := socket.NewServer(socket.Defaults, 1, log)
+	url := serve(t, socket.Defaults, echo)
+	slot, err := server.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, end := make(chan *socket.Conn), make(chan struct{})
+	if err := slot.Dial(t.Context(), socket.Target{URL: url}, func(c *socket.Conn) {
+		served <- c
+		<-end
+		panic("a bug")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c := <-served
+	if _, err := server.Reserve(); !errors.Is(err, socket.ErrFull) {
+		t.Errorf("a second socket: %v, want %v", err, socket.ErrFull)
+	}
+	server.Drain()
+	close(end)
+	if err := server.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.Write(media.Message{}); !errors.Is(err, socket.ErrClosed) {
+		t.Errorf("afterwards: %v, want %v", err, socket.ErrClosed)
 	}
 }
 
