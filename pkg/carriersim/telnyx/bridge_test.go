@@ -103,7 +103,7 @@ func TestBridgeWithAStream(t *testing.T) {
 				write(t, ws, `{"event":"mark","mark":{"name":"end"}}`)
 				readEvent(t, ws, "mark")
 			})
-			first := g.dial(`"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_bidirectional_target_legs":"` + target + `"`)
+			first := g.dial(`"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_bidirectional_target_legs":"` + target + `"`)
 			g.Saw(first, "stream started")
 			status, doc := g.rest(http.MethodPost, "/v2/calls", fmt.Sprintf(`{"connection_id":%q,"to":%q,"from":%q,"link_to":%q}`, c.opt.ConnectionID, agent, ours, first.ID()))
 			if status != 200 {

@@ -27,7 +27,10 @@ const (
 // gateway is a toy that gives the commands which a test ties to events.
 type gateway struct {
 	*gatewaytest.Gateway[event]
-	carrier  *Carrier
+	carrier *Carrier
+
+	mu       sync.Mutex
+	over     bool // nothing is begun any more
 	reacting sync.WaitGroup
 }
 
@@ -52,12 +55,20 @@ func begin(t testing.TB, o Options) (*Carrier, *gateway) {
 		t.Fatal(err)
 	}
 	g := &gateway{carrier: c}
-	t.Cleanup(g.reacting.Wait)
 	g.Gateway = gatewaytest.Begin(gatewaytest.Phone{T: t, Carrier: c, From: caller, To: ours}, gatewaytest.Dialect[event]{
 		Refuse: g.refuse, Read: g.read, ContentType: "application/json",
 	})
+	t.Cleanup(g.finish) // before the carrier ends, which commands need
 	c.SetInbound(g.URL+"/hook", "")
 	return c, g
+}
+
+// finish waits for the commands that are under way.
+func (g *gateway) finish() {
+	g.mu.Lock()
+	g.over = true
+	g.mu.Unlock()
+	g.reacting.Wait()
 }
 
 func (g *gateway) refuse(r *http.Request, _, body string) int {
@@ -92,7 +103,11 @@ func (g *gateway) read(r *http.Request, body string) (event, error) {
 // on ties commands to an event. The webhook does not wait for them.
 func (g *gateway) on(name string, react func(e event)) {
 	g.Answer(name, func(e event) string {
-		g.reacting.Go(func() { react(e) })
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if !g.over {
+			g.reacting.Go(func() { react(e) })
+		}
 		return "{}"
 	})
 }
@@ -110,7 +125,7 @@ func (g *gateway) onCommand(name, command, body string) {
 func (g *gateway) answers() { g.onCommand("call.initiated", "answer", streaming) }
 
 // streaming is a command's body with a stream as a gateway wants it.
-const streaming = `{"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_bidirectional_codec":"PCMU"}`
+const streaming = `{"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_bidirectional_codec":"PCMU"}`
 
 // names are the events of a leg, in the order in which they came.
 func (g *gateway) names(control string) (list []string) {

@@ -107,9 +107,9 @@ func TestStreamEcho(t *testing.T) {
 		format       format
 	}{
 		"PCMU": {codecPCMU, streaming, ulaw},
-		"PCMA": {codecPCMA, `{"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_bidirectional_codec":"PCMA"}`, format{codecPCMA, 8000}},
-		"both": {codecPCMA, `{"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_codec":"PCMU"}`, ulaw},
-		"L16":  {codecPCMU, `{"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_codec":"L16","stream_bidirectional_codec":"L16","stream_bidirectional_sampling_rate":16000}`, format{codecL16, 16000}},
+		"PCMA": {codecPCMA, `{"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_bidirectional_codec":"PCMA"}`, format{codecPCMA, 8000}},
+		"both": {codecPCMA, `{"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_codec":"PCMU"}`, ulaw},
+		"L16":  {codecPCMU, `{"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_codec":"L16","stream_bidirectional_codec":"L16","stream_bidirectional_sampling_rate":16000}`, format{codecL16, 16000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,7 +151,7 @@ func TestStreamMessages(t *testing.T) {
 			messages = append(messages, m)
 		}
 	})
-	c := g.Ended(g.dial(`"stream_url":"MEDIA","stream_bidirectional_mode":"rtp","stream_auth_token":"tk_7f3a"`))
+	c := g.Ended(g.dial(`"stream_url":"{media}","stream_bidirectional_mode":"rtp","stream_auth_token":"tk_7f3a"`))
 	<-done
 	if !<-early {
 		t.Error("the socket was opened after the answer")
@@ -219,7 +219,7 @@ func TestStreamOfACallThatNobodyAnswers(t *testing.T) {
 			events = append(events, m.Event)
 		}
 	})
-	g.Ended(g.dial(`"stream_url":"MEDIA"`))
+	g.Ended(g.dial(`"stream_url":"{media}"`))
 	<-done
 	g.Await("call.hangup", 1)
 	if fmt.Sprint(events) != "[connected]" || len(g.Got("streaming.started"))+len(g.Got("streaming.stopped")) > 0 {
@@ -282,7 +282,7 @@ func TestDefaultMode(t *testing.T) {
 		write(t, ws, `{"event":"mark","mark":{"name":"end"}}`)
 		readEvent(t, ws, "mark")
 	})
-	g.onCommand("call.initiated", "answer", `{"stream_url":"MEDIA"}`)
+	g.onCommand("call.initiated", "answer", `{"stream_url":"{media}"}`)
 	g.onCommand("streaming.stopped", "hangup", "")
 	c := g.Ended(g.RingUp(carriersim.Person{}))
 	if !c.Saw("warning stream_bidirectional_mode is mp3") || c.Duration() < 2*time.Second {
@@ -323,7 +323,7 @@ var half = strings.Repeat("/", 4*80008) + `"}}`
 func TestStreamFails(t *testing.T) {
 	t.Parallel()
 	_, g := begin(t, Options{})
-	g.onCommand("call.initiated", "answer", `{"stream_url":"MEDIA/elsewhere"}`)
+	g.onCommand("call.initiated", "answer", `{"stream_url":"{media}/elsewhere"}`)
 	g.onCommand("streaming.failed", "streaming_start", streaming)
 	g.onCommand("streaming.started", "hangup", "")
 	g.Media(echo(t, ulaw))
@@ -354,7 +354,7 @@ func TestOneStreamAtATime(t *testing.T) {
 	if !c.EndedAt().IsZero() {
 		t.Error("the call ended with its stream")
 	}
-	if status, doc := g.command(c.ID(), "streaming_start", `{"stream_url":"MEDIA","custom_parameters":[{"name":"a","value":"b"}]}`); status != 200 {
+	if status, doc := g.command(c.ID(), "streaming_start", `{"stream_url":"{media}","custom_parameters":[{"name":"a","value":"b"}]}`); status != 200 {
 		t.Errorf("another stream: %d %v", status, doc)
 	}
 	g.Await("streaming.started", 2)
@@ -382,7 +382,7 @@ func TestTracksAndOrder(t *testing.T) {
 			}
 		}
 	})
-	g.Ended(g.dial(`"stream_url":"MEDIA","stream_track":"both_tracks","stream_bidirectional_mode":"rtp"`))
+	g.Ended(g.dial(`"stream_url":"{media}","stream_track":"both_tracks","stream_bidirectional_mode":"rtp"`))
 	<-done
 	for _, track := range []string{"inbound", "outbound"} {
 		if len(chunks[track]) < 12 {

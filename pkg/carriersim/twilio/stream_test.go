@@ -276,13 +276,13 @@ func TestStreamStatusAndAction(t *testing.T) {
 func TestStreamRefused(t *testing.T) {
 	t.Parallel()
 	for name, stream := range map[string]string{
-		"handshake": "MEDIA/elsewhere",
+		"handshake": "{media}/elsewhere",
 		"plain":     "ws://media.example/x",
 		"https":     "https://media.example/x",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, g := begin(t, Options{})
-			target := strings.Replace(stream, "MEDIA", strings.TrimSuffix(g.MediaURL(), "/media"), 1)
+			target := strings.Replace(stream, "{media}", strings.TrimSuffix(g.MediaURL(), "/media"), 1)
 			g.on("/voice", `<Connect><Stream url="`+target+`"/></Connect><Say>sorry</Say>`)
 			if c := g.Ended(g.RingUp(carriersim.Person{})); !c.Saw("stream failed") || !c.Saw("says sorry") {
 				t.Errorf("timeline:\n%s", c)

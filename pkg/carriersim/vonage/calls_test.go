@@ -287,17 +287,17 @@ func TestTransferToASocket(t *testing.T) {
 	g.Socket("/media2", echo(t, 8000))
 	g.On("/answer", connectTo("/media", 16000, ""))
 	call := g.RingUp(carriersim.Person{})
-	g.Saw(call, "stream started "+g.Fill("WS/media"))
+	g.Saw(call, "stream started "+g.Fill("{ws}/media"))
 	status, doc := g.voice(http.MethodPut, "/"+call.ID(), `{"action":"transfer","destination":{"type":"ncco","ncco":`+connectTo("/media2", 8000, "")+`}}`)
 	if status != 204 {
 		t.Fatalf("%d %v", status, doc)
 	}
-	g.Saw(call, "stream started "+g.Fill("WS/media2"))
+	g.Saw(call, "stream started "+g.Fill("{ws}/media2"))
 	close(moved)
 	<-left
 	g.await("/event", "status", "disconnected")
-	old := g.await("/event", "to", g.Fill("WS/media")).doc
-	fresh := g.await("/event", "to", g.Fill("WS/media2")).doc
+	old := g.await("/event", "to", g.Fill("{ws}/media")).doc
+	fresh := g.await("/event", "to", g.Fill("{ws}/media2")).doc
 	transfer := g.await("/event", "conversation_uuid_from", old["conversation_uuid"]).doc
 	if transfer["conversation_uuid_to"] != fresh["conversation_uuid"] || transfer["uuid"] != call.ID() || transfer["status"] != nil ||
 		old["conversation_uuid"] == fresh["conversation_uuid"] {

@@ -21,7 +21,7 @@ import (
 
 // connectTo is an NCCO with one socket. more goes into the endpoint.
 func connectTo(path string, rate int, more string) string {
-	return fmt.Sprintf(`[{"action":"connect","from":%q,"endpoint":[{"type":"websocket","uri":"WS%s","content-type":"audio/l16;rate=%d"%s}]}]`, ours, path, rate, more)
+	return fmt.Sprintf(`[{"action":"connect","from":%q,"endpoint":[{"type":"websocket","uri":"{ws}%s","content-type":"audio/l16;rate=%d"%s}]}]`, ours, path, rate, more)
 }
 
 // read returns the next message: text decoded, or audio.
@@ -131,7 +131,7 @@ func TestSocketIsALeg(t *testing.T) {
 	if diff := cmp.Diff(want, <-first); diff != "" {
 		t.Errorf("first message (-want +got):\n%s", diff)
 	}
-	uri := g.Fill("WS/media")
+	uri := g.Fill("{ws}/media")
 	answered := g.await("/event", "to", uri)
 	uuid := answered.doc["uuid"].(string)
 	if uuid == call.ID() {
@@ -298,10 +298,10 @@ func TestSocketIsRefused(t *testing.T) {
 		uri, status string
 		wait        bool
 	}{
-		"handshake":         {"WS/elsewhere", "failed", false},
+		"handshake":         {"{ws}/elsewhere", "failed", false},
 		"nobody":            {"ws://127.0.0.1:1/media", "unanswered", false},
 		"nobody, waits":     {"ws://127.0.0.1:1/media", "unanswered", true},
-		"handshake, waited": {"WS/elsewhere", "failed", true},
+		"handshake, waited": {"{ws}/elsewhere", "failed", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -334,7 +334,7 @@ func TestHangUpOfTheSocketLeg(t *testing.T) {
 	g.On("/answer", strings.TrimSuffix(connectTo("/media", 16000, ""), "]")+`,{"action":"talk","text":"bye"}]`)
 	c := g.RingUp(carriersim.Person{})
 	g.Saw(c, "stream started")
-	uuid := g.await("/event", "to", g.Fill("WS/media")).doc["uuid"].(string)
+	uuid := g.await("/event", "to", g.Fill("{ws}/media")).doc["uuid"].(string)
 	if status, doc := g.voice(http.MethodPut, "/"+uuid, `{"action":"hangup"}`); status != 204 {
 		t.Fatalf("%d %v", status, doc)
 	}

@@ -106,9 +106,9 @@ func (g *Gateway[R]) refused(w http.ResponseWriter, r *http.Request, scheme, bod
 }
 
 // Fill puts URLs of the gateway in a text: its base for %s, that of its sockets
-// for WS, and that of the socket which Media serves for MEDIA.
+// for {ws}, and that of the socket which Media serves for {media}.
 func (g *Gateway[R]) Fill(text string) string {
-	return strings.NewReplacer("%s", g.URL, "WS", g.socketURL(), "MEDIA", g.MediaURL()).Replace(text)
+	return strings.NewReplacer("%s", g.URL, "{ws}", g.socketURL(), "{media}", g.MediaURL()).Replace(text)
 }
 
 // MediaURL is where the gateway serves what is given to Media.
