@@ -187,7 +187,9 @@ func (r *rig) awaitListener(ctx context.Context, c *exec.Cmd) {
 	}
 }
 
-// talk makes somebody call, and returns when they are connected.
+// talk makes somebody call, and returns when they are connected and the log
+// knows it: of a call whose listener dies before that, nobody can tell whether it
+// was answered.
 func (r *rig) talk(ctx context.Context) (c *carriersim.Call, hangUp func()) {
 	r.Helper()
 	ctx, hangUp = context.WithCancel(ctx)
@@ -219,6 +221,7 @@ func (r *rig) talk(ctx context.Context) (c *carriersim.Call, hangUp func()) {
 		if err != nil {
 			continue
 		}
+		r.awaitFact(ctx, c, event.CallAnswered{}.Type())
 		return c, hangUp
 	}
 }
@@ -233,17 +236,22 @@ func await(t *testing.T, ctx context.Context, c *carriersim.Call, what string) {
 // awaitEnd waits for the end of the call whose leg is given.
 func (r *rig) awaitEnd(ctx context.Context, c *carriersim.Call) event.CallEnded {
 	r.Helper()
+	return r.awaitFact(ctx, c, event.CallEnded{}.Type()).(event.CallEnded)
+}
+
+// awaitFact waits for a fact of the call whose leg is given.
+func (r *rig) awaitFact(ctx context.Context, c *carriersim.Call, typ string) (f event.Fact) {
+	r.Helper()
 	id := call.InboundID(org, trunkName, c.ID())
-	var end event.CallEnded
-	over := errors.New("over")
-	err := r.bus.Tail(ctx, bus.Span{Filters: subject.EventsOfType(org, id, end.Type())}, nil, func(e *event.Event) error {
-		end = e.Data.(event.CallEnded)
-		return over
+	found := errors.New("found")
+	err := r.bus.Tail(ctx, bus.Span{Filters: subject.EventsOfType(org, id, typ)}, nil, func(e *event.Event) error {
+		f = e.Data
+		return found
 	})
-	if !errors.Is(err, over) {
-		r.Fatalf("call has no end: %v\n%s\n%s", err, c, r.story(map[string]bool{id: true}))
+	if !errors.Is(err, found) {
+		r.Fatalf("call has no %s: %v\n%s\n%s", typ, err, c, r.story(map[string]bool{id: true}))
 	}
-	return end
+	return f
 }
 
 // live lists the calls that registry holds for alive, "" for none.
