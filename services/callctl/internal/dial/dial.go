@@ -150,6 +150,7 @@ func (d *Dialer) dial(ctx context.Context, j *job) error {
 		// the best proof there is.
 		return d.tryAgain(ctx, j, err)
 	case ended:
+		d.free(ctx, j)
 		return nil
 	}
 	req := d.Request(j.call)
@@ -185,10 +186,15 @@ func (d *Dialer) tryAgain(ctx context.Context, j *job, refusal error) error {
 	if _, _, err := d.Record(ctx, j.call.State, ledger.Refusal(n, refusal)); err != nil {
 		return err
 	}
+	d.free(ctx, j)
+	return &bus.Again{After: rest + jitter(rest/8), Err: refusal}
+}
+
+// free gives back the slot of a call that is not dialled after all.
+func (d *Dialer) free(ctx context.Context, j *job) {
 	if err := d.Budget.Free(ctx, subject.TrunkKey(j.call.Org, j.call.Trunk), j.call.Call); err != nil {
 		d.Entry(j.call.State).WithError(err).Warn("slot is not given back") // it expires
 	}
-	return &bus.Again{After: rest + jitter(rest/8), Err: refusal}
 }
 
 // same reports whether an order is the one for which a call was requested.

@@ -7,6 +7,7 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/bus"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/subject"
+	"github.com/trunkline-io/trunkline/services/callctl/internal/budget"
 	"github.com/trunkline-io/trunkline/services/callctl/internal/ledger"
 )
 
@@ -17,7 +18,8 @@ type book struct {
 	late    chan struct{} // there is a leg that showed up too late
 
 	mu     sync.Mutex
-	whole  bool // everything that was recorded before is read
+	began  time.Time // of reading
+	whole  bool      // everything that was recorded before is read
 	calls  map[string]*entry
 	beats  map[string]time.Time // newest heartbeat of a call
 	ending []event.State
@@ -53,13 +55,13 @@ func newBook(t Times) *book {
 func (b *book) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.whole, b.calls, b.ending = false, map[string]*entry{}, nil
+	b.began, b.whole, b.calls, b.ending = time.Now(), false, map[string]*entry{}, nil
 }
 
 func (b *book) caughtUp() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.whole, b.ending = true, nil // what ended before holds nothing any more
+	b.whole = true
 }
 
 // add takes one fact into account.
@@ -79,8 +81,9 @@ func (b *book) add(e *event.Event) error {
 	}
 	before := c.End
 	c.Add(e)
-	c.seen = later(c.seen, earlier(e.Time, time.Now())) // a carrier's clock may be ahead
-	if before == nil && c.End != nil {
+	fresh := b.whole || e.Time.After(b.began.Add(-budget.Lease)) // what ended earlier holds nothing any more
+	c.seen = later(c.seen, earlier(e.Time, time.Now()))          // a carrier's clock may be ahead
+	if before == nil && c.End != nil && fresh {
 		b.ending = append(b.ending, c.State)
 		signal(b.endings)
 	}

@@ -128,3 +128,24 @@ func TestBookForgets(t *testing.T) {
 		t.Error("heartbeats pile up")
 	}
 }
+
+// TestBookFreesWhatEndsWhileItReads: a call that this process dialled may be over
+// before the log is read to its end. What ended long ago holds nothing.
+func TestBookFreesWhatEndsWhileItReads(t *testing.T) {
+	b := newBook(times)
+	end := func(id string, ago time.Duration) {
+		for _, f := range []event.Fact{event.CallRequested{}, event.CallEnded{Status: call.Completed}} {
+			e := event.New("/test", "default", id, f)
+			e.Time = time.Now().Add(-ago)
+			if err := b.add(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	end("old", time.Hour)
+	end("just now", 0)
+	b.caughtUp()
+	if ended := b.takeEnded(); len(ended) != 1 || ended[0].Call != "just now" {
+		t.Errorf("ended: %+v", ended)
+	}
+}
