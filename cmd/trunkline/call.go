@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
@@ -17,8 +19,8 @@ import (
 type callCmd struct {
 	client
 	To          string            `arg:"" help:"Number (+14155550177), SIP URI, or endpoint of a PBX (PJSIP/100) to ring."`
-	Trunk       string            `short:"t" required:"" help:"Trunk to call over."`
-	Application string            `short:"a" required:"" help:"Application that talks to whoever answers."`
+	Trunk       string            `short:"t" help:"Trunk to call over; the only one there is when left out."`
+	Application string            `short:"a" help:"Application that talks to whoever answers; the only one there is when left out."`
 	From        string            `help:"Caller id: one of the trunk's numbers; its first one when left out."`
 	Ring        time.Duration     `default:"30s" help:"How long to let it ring."`
 	Limit       time.Duration     `help:"How long the call may last."`
@@ -29,6 +31,9 @@ type callCmd struct {
 
 // Run places a call and follows it to its end.
 func (c callCmd) Run(ctx context.Context, out io.Writer) error {
+	if err := cmp.Or(c.only(ctx, "trunk", &c.Trunk), c.only(ctx, "application", &c.Application)); err != nil {
+		return err
+	}
 	b, err := c.connect(ctx)
 	if err != nil {
 		return err
@@ -50,6 +55,29 @@ func (c callCmd) Run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return c.follow(ctx, b, id, out)
+}
+
+// only fills in the name of a record that was left out: of the one there is.
+func (c callCmd) only(ctx context.Context, noun string, name *string) error {
+	if *name != "" {
+		return nil
+	}
+	var records []recordName
+	if err := c.ask(ctx, noun, "list", recordName{Org: c.Org}, &records); err != nil {
+		return err
+	}
+	names := make([]string, len(records))
+	for i, r := range records {
+		names[i] = r.Name
+	}
+	switch len(names) {
+	case 0:
+		return fmt.Errorf("there is no %s: `trunkline %s add` makes one", noun, noun)
+	case 1:
+		*name = names[0]
+		return nil
+	}
+	return fmt.Errorf("say which %s, with --%s: %s", noun, noun, strings.Join(names, ", "))
 }
 
 // follow prints a call's events until it is over.
