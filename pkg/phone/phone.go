@@ -15,20 +15,25 @@ var (
 	sipURI    = regexp.MustCompile(`^(?i:sips?):[^\s@]+(@[^\s@]+)?$`)
 	extension = regexp.MustCompile(`^[0-9*#]{1,6}$`)
 	digits    = regexp.MustCompile(`^\+?[0-9]+$`)
-	// endpoint leaves out what changes the meaning of a PBX's dial string: & and
-	// a comma dial others as well, Local/ reaches any part of the dialplan.
+	// endpoint and dialplan leave out what changes the meaning of a PBX's dial
+	// string: & and a comma dial others as well.
 	endpoint   = regexp.MustCompile(`^(?i:(PJSIP|SIP|IAX2|DAHDI))/([A-Za-z0-9_.+*#-]{1,80}(?:@[A-Za-z0-9_.+*#-]{1,80})?)$`)
+	dialplan   = regexp.MustCompile(`^(?i:Local)/([A-Za-z0-9_.+*#-]{1,80}@[A-Za-z0-9_.+*#-]{1,80})(?:/n)?$`)
 	technology = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*/`)
 )
 
 // Endpoint reads an endpoint of a PBX: a technology (PJSIP, SIP, IAX2 or DAHDI)
-// and a name, or a number and a name, PJSIP/alice, PJSIP/100@carrier.
+// and a name, or a number and a name, PJSIP/alice, PJSIP/100@carrier. Local
+// takes an extension and a context of the dialplan, Local/600@from-internal.
 func Endpoint(raw string) (string, bool) {
-	m := endpoint.FindStringSubmatch(strings.TrimSpace(raw))
-	if m == nil {
-		return "", false
+	raw = strings.TrimSpace(raw)
+	if m := endpoint.FindStringSubmatch(raw); m != nil {
+		return strings.ToUpper(m[1]) + "/" + m[2], true
 	}
-	return strings.ToUpper(m[1]) + "/" + m[2], true
+	if m := dialplan.FindStringSubmatch(raw); m != nil {
+		return "Local/" + m[1], true
+	}
+	return "", false
 }
 
 // NormalizeOnPBX is Normalize for who is called by a PBX: it knows an Endpoint,
@@ -38,7 +43,7 @@ func NormalizeOnPBX(raw, country string) (string, error) {
 		return e, nil
 	}
 	if technology.MatchString(strings.TrimSpace(raw)) {
-		return "", fmt.Errorf("%q is no endpoint that can be dialled; write one like PJSIP/100 or PJSIP/100@carrier", raw)
+		return "", fmt.Errorf("%q is no endpoint that can be dialled; write one like PJSIP/100, PJSIP/100@carrier or Local/100@context", raw)
 	}
 	return Normalize(raw, country)
 }

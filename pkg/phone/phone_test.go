@@ -75,7 +75,7 @@ func TestEndpointsOfAPBX(t *testing.T) {
 	for raw, want := range map[string]string{
 		"PJSIP/alice": "PJSIP/alice", " pjsip/100@carrier ": "PJSIP/100@carrier", "SIP/+14155550101@out-1": "SIP/+14155550101@out-1",
 		"iax2/desk_1.a": "IAX2/desk_1.a", "DAHDI/1": "DAHDI/1", "1001": "1001", "+14155550101": "+14155550101", "sip:a@b": "sip:a@b",
-		"1/415/5550101": "+14155550101",
+		"1/415/5550101": "+14155550101", "local/600@from-internal": "Local/600@from-internal", "Local/*98@a-b/n": "Local/*98@a-b",
 	} {
 		got, err := phone.NormalizeOnPBX(raw, "US")
 		again, _ := phone.NormalizeOnPBX(got, "US")
@@ -84,7 +84,7 @@ func TestEndpointsOfAPBX(t *testing.T) {
 		}
 	}
 	for _, raw := range []string{
-		"Local/100@from-internal", "LOCAL/100", "PJSIP/100&PJSIP/200", "PJSIP/100,30", "PJSIP/a@b@c", "PJSIP/", "PJSIP/@b", "PJSIP/a/sip:b@c",
+		"LOCAL/100", "Local/100@a@b", "Local/100@a/m", "Local/${X}@a", "Local/1@a&PJSIP/2", "PJSIP/a@b/n", "PJSIP/100&PJSIP/200", "PJSIP/100,30", "PJSIP/a@b@c", "PJSIP/", "PJSIP/@b", "PJSIP/a/sip:b@c",
 		"PJSIP/a b", "PJSIP/a\nb", "PJSIP/a^b", "PJSIP/${X}", "PJSIP/a(b)", "PJSIP/a;b", "Message/x", "AudioSocket/1.2.3.4:9/x", "WebSocket/x", "PJSIP/" + strings.Repeat("a", 81),
 	} {
 		if got, err := phone.NormalizeOnPBX(raw, "US"); err == nil || !strings.Contains(err.Error(), "no endpoint") {

@@ -37,7 +37,7 @@ func (d *driver) Dial(ctx context.Context, req provider.DialRequest) (provider.D
 	endpoint, ok := d.endpoint(req.To)
 	switch {
 	case !ok:
-		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "to: want a number of digits, * and #, or an endpoint of the PBX such as PJSIP/100 or PJSIP/100@carrier")
+		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "to: want a number of digits, * and #, or an endpoint of the PBX such as PJSIP/100, PJSIP/100@carrier or Local/100@context")
 	case req.From != "" && !number.MatchString(req.From):
 		return provider.DialResult{}, provider.Errorf(provider.KindInvalid, "from: want a number of digits, * and #")
 	case !call.ValidID(req.CallID):
@@ -69,13 +69,20 @@ func (d *driver) Dial(ctx context.Context, req provider.DialRequest) (provider.D
 // endpoint is the dial string of a callee: an endpoint as it is, a number as
 // the trunk's dial string has it. ok is false for what is neither.
 func (d *driver) endpoint(to string) (endpoint string, ok bool) {
-	if endpoint, ok = phone.Endpoint(to); ok {
-		return endpoint, true
-	}
-	if !number.MatchString(to) {
+	endpoint, ok = phone.Endpoint(to)
+	switch {
+	case ok:
+	case number.MatchString(to):
+		endpoint = strings.NewReplacer("{number}", to, "{digits}", strings.TrimPrefix(to, "+")).Replace(d.dialString)
+	default:
 		return "", false
 	}
-	return strings.NewReplacer("{number}", to, "{digits}", strings.TrimPrefix(to, "+")).Replace(d.dialString), true
+	// A Local channel steps out of the way of the channel that the dialplan
+	// dials, and its id, which is the leg, with it: unless it is told to stay.
+	if strings.HasPrefix(endpoint, "Local/") && !strings.HasSuffix(endpoint, "/n") {
+		endpoint += "/n"
+	}
+	return endpoint, true
 }
 
 // Hangup implements provider.Driver. The media leg and the bridge follow when

@@ -47,13 +47,14 @@ func TestDial(t *testing.T) {
 func TestDialStrings(t *testing.T) {
 	for template, want := range map[string]string{
 		"": "PJSIP/+14155550177", "PJSIP/{number}@carrier": "PJSIP/+14155550177@carrier", "PJSIP/{digits}@carrier": "PJSIP/14155550177@carrier", "Local/9{digits}@out/n": "Local/914155550177@out/n",
+		"Local/{number}@out": "Local/+14155550177@out/n",
 	} {
 		if got, ok := newPBX(t).driver(fieldDial, template).endpoint("+14155550177"); !ok || got != want {
 			t.Errorf("%s: %s, want %s", template, got, want)
 		}
 	}
 	for to, want := range map[string]string{
-		"PJSIP/alice": "PJSIP/alice", "PJSIP/100@trunk": "PJSIP/100@trunk", "IAX2/desk.1": "IAX2/desk.1", "100": "PJSIP/100@loop",
+		"PJSIP/alice": "PJSIP/alice", "PJSIP/100@trunk": "PJSIP/100@trunk", "IAX2/desk.1": "IAX2/desk.1", "Local/600@from-internal": "Local/600@from-internal/n", "100": "PJSIP/100@loop",
 	} {
 		if got, ok := newPBX(t).driver().endpoint(to); !ok || got != want {
 			t.Errorf("%s: %s, want %s", to, got, want)
@@ -79,7 +80,7 @@ func TestDialRefuses(t *testing.T) {
 		"caller id":       {func(r *provider.DialRequest) { r.From = `"x" <1>` }, nil, provider.KindInvalid},
 		"call id":         {func(r *provider.DialRequest) { r.CallID = "a,b" }, nil, provider.KindInvalid},
 		"machines":        {func(r *provider.DialRequest) { r.AMD = "detect" }, nil, provider.KindUnsupported},
-		"dialplan":        {func(r *provider.DialRequest) { r.To = "Local/9@from-internal" }, nil, provider.KindInvalid},
+		"local, function": {func(r *provider.DialRequest) { r.To = "Local/${X}@a" }, nil, provider.KindInvalid},
 		"endpoint twice":  {func(r *provider.DialRequest) { r.To = "PJSIP/100&PJSIP/200" }, nil, provider.KindInvalid},
 		"endpoint, line":  {func(r *provider.DialRequest) { r.To = "PJSIP/100,1" }, nil, provider.KindInvalid},
 		"endpoint, uri":   {func(r *provider.DialRequest) { r.To = "PJSIP/a/sip:b@c" }, nil, provider.KindInvalid},
