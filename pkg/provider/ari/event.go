@@ -311,7 +311,10 @@ func started(n *provider.Notice, e *event) {
 			n.Status = call.Ringing
 		}
 		n.From, n.CallerName, n.ForwardedFrom = c.Caller.Number, c.Caller.Name, c.Diverted
-		n.Anonymous = n.From == ""
+		switch strings.ToLower(n.From) { // as SIP carriers write it, RFC 3323
+		case "", "anonymous", "restricted", "unavailable", "private", "unknown":
+			n.From, n.Anonymous = "", true
+		}
 		n.To = c.Dialplan.Exten
 		if first(e.Args) == argInbound && at(e.Args, 1) != "" {
 			n.To = e.Args[1] // what the dialplan says, whatever its extension is by now

@@ -39,6 +39,9 @@ func TestInboundVariants(t *testing.T) {
 	start := func(state, args, number string) provider.Notice {
 		return notice(t, `{"type":"StasisStart","args":`+args+`,"application":"trunkline","channel":{"id":"pbx-1.4","name":"PJSIP/x","state":"`+state+`","caller":{"number":"`+number+`"},"dialplan":{"exten":"8000"}}}`)
 	}
+	if n := start("Ring", `[]`, "Anonymous"); !n.Anonymous || n.From != "" {
+		t.Errorf("a caller who withholds the number: %+v", n)
+	}
 	if n := start("Up", `[]`, ""); n.Kind != provider.InboundCall || n.Status != call.Answered || n.To != "8000" || !n.Anonymous || n.From != "" {
 		t.Errorf("answered by the dialplan, without arguments, withheld: %+v", n)
 	}

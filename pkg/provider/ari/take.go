@@ -58,6 +58,11 @@ func (l *listener) inbound(ctx context.Context, n provider.Notice) {
 	}
 	if !l.record(ctx, n) {
 		_ = l.hangUp(ctx, n.LegID, "congestion")
+		return
+	}
+	if n.Status == call.Answered { // by the dialplan, so no event of it comes
+		n.Kind = provider.CallStatus
+		l.record(ctx, n)
 	}
 }
 
