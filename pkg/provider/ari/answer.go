@@ -132,11 +132,14 @@ func (d *driver) mediaLeg(ctx context.Context, leg provider.Leg, s *call.Stream,
 	return nil
 }
 
-// wanted is Asterisk's name of the format that a stream asks for, or the
-// trunk's own.
+// wanted is Asterisk's name of the trunk's format or, where it has none of its
+// own, of the one that a stream asks for.
 func (d *driver) wanted(s *call.Stream) (string, error) {
-	if s.Encoding == "" {
+	switch {
+	case d.format != autoFormat:
 		return d.format, nil
+	case s.Encoding == "":
+		return defaultFormat, nil
 	}
 	asked := media.Format{Encoding: media.Encoding(s.Encoding), Rate: s.Rate}
 	if asked.Rate == 0 && asked.Encoding != media.L16 {

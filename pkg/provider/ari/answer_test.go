@@ -96,7 +96,7 @@ func TestAnswerFormats(t *testing.T) {
 		want     string
 	}{
 		{"", 0, nil, "format=ulaw"}, {"", 0, []any{fieldFormat, "slin16"}, "format=slin16"}, {"alaw", 0, nil, "format=alaw"},
-		{"l16", 16000, nil, "format=slin16"}, {"l16", 8000, nil, "format=slin"}, {"ulaw", 8000, []any{fieldFormat, "alaw"}, "format=ulaw"},
+		{"l16", 16000, nil, "format=slin16"}, {"l16", 8000, nil, "format=slin"}, {"l16", 16000, []any{fieldFormat, "alaw"}, "format=alaw"},
 		{"", 0, []any{fieldDirection, onlyIn}, "direction=in"},
 	} {
 		p := newPBX(t)

@@ -56,6 +56,7 @@ const (
 
 const (
 	defaultApp    = "trunkline"
+	autoFormat    = "auto"
 	defaultFormat = "ulaw"
 	defaultDial   = "PJSIP/{number}"
 	addressForm   = `://[^/?#@\s]+(/[^?#@\s]*)?$`
@@ -135,12 +136,13 @@ var spec = provider.Spec{
 			Description: "Numbers that calls may show; the first is for those that name none.",
 		},
 		{
-			Name: fieldFormat, Label: "Audio", Type: provider.Select, Default: defaultFormat,
+			Name: fieldFormat, Label: "Audio", Type: provider.Select, Default: autoFormat,
 			Options: []provider.Option{
+				{Value: autoFormat, Label: "as the application works, else mu-law"},
 				{Value: "ulaw", Label: "mu-law, 8 kHz"}, {Value: "alaw", Label: "A-law, 8 kHz"},
 				{Value: "slin", Label: "16-bit linear, 8 kHz"}, {Value: "slin16", Label: "16-bit linear, 16 kHz"},
 			},
-			Description: "Best what the callers' channels carry, so that the PBX converts nothing.",
+			Description: "Between the PBX and Trunkline. Name one to save bandwidth, 16 kHz take four times that of 8, or to have the PBX convert nothing.",
 		},
 		{
 			Name: fieldDirection, Label: "Direction of the audio", Type: provider.Select, Default: both,
@@ -185,7 +187,7 @@ type driver struct {
 	dialString string
 	from       []string // caller ids; the first is for calls that name none
 	client     string   // section of websocket_client.conf; "" where media nodes dial
-	format     string   // Asterisk's name
+	format     string   // Asterisk's name, or autoFormat
 	direction  string
 	times      times
 }
@@ -211,7 +213,7 @@ func open(c provider.Config) *driver {
 		country:    c.Country,
 		dialString: cmp.Or(c.String(fieldDial), defaultDial),
 		from:       c.Strings(fieldFromNumbers),
-		format:     cmp.Or(c.String(fieldFormat), defaultFormat),
+		format:     cmp.Or(c.String(fieldFormat), autoFormat),
 		direction:  cmp.Or(c.String(fieldDirection), both),
 		times:      usual,
 	}
