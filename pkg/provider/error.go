@@ -50,7 +50,10 @@ type Error struct {
 // Error gives one line: provider, op, kind, status and code, text.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Provider + " " + e.Op + ": " + string(e.Kind))
+	if e.Provider != "" { // it has left the driver
+		b.WriteString(e.Provider + " " + e.Op + ": ")
+	}
+	b.WriteString(string(e.Kind))
 	if e.Status != 0 {
 		b.WriteString(" (status " + strconv.Itoa(e.Status))
 		if e.Code != "" {

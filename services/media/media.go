@@ -160,8 +160,8 @@ func (cfg *Config) serveApp(ctx context.Context, app *fiber.App, ln net.Listener
 	address := ""
 	if ln != nil {
 		address = ln.Addr().String()
+		log.WithField("address", address).Info("media takes sockets")
 	}
-	log.WithField("address", address).Info("media takes sockets")
 	if cfg.Ready != nil {
 		cfg.Ready(address)
 	}
