@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/media"
 )
 
@@ -33,6 +34,9 @@ type Spec struct {
 	// Sparse says that the carrier sends audio only while there is some: of a
 	// pause nothing comes.
 	Sparse bool
+	// Steps are the verbs that an instruction for a leg may have, all where it is
+	// empty. A caller whose fallback has others is turned away.
+	Steps []string
 
 	// Open makes a driver of a valid configuration. It does no I/O.
 	Open func(Config) (Driver, error)
@@ -114,6 +118,12 @@ type VisibleWhen struct {
 
 // Has reports whether the provider declares an ability.
 func (s *Spec) Has(a Ability) bool { return slices.Contains(s.Can, a) }
+
+// Takes reports whether an instruction has no step but those that the provider
+// knows.
+func (s *Spec) Takes(in call.Instruction) bool {
+	return len(s.Steps) == 0 || !slices.ContainsFunc(in.Steps, func(step call.Step) bool { return !slices.Contains(s.Steps, step.Verb()) })
+}
 
 // Field returns the field of a name.
 func (s *Spec) Field(name string) (FieldSpec, bool) {

@@ -51,7 +51,7 @@ func TestRefusedOrders(t *testing.T) {
 		"not JSON":           {raw: `dial!`, typ: "call.dial", code: "invalid_command", says: "JSON"},
 		"bad number":         {order: dial(func(c *command.CallDial) { c.To = "+1415555" }), code: "invalid_number", says: "E.164"},
 		"no PBX's trunk":     {order: dial(func(c *command.CallDial) { c.To = "PJSIP/alice" }), code: "invalid_number", says: "E.164"},
-		"dialplan of a PBX":  {order: dial(func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "Local/1@internal" }), code: "invalid_number", says: "PJSIP/100"},
+		"no context":         {order: dial(func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "Local/1" }), code: "invalid_number", says: "PJSIP/100"},
 		"two endpoints":      {order: dial(func(c *command.CallDial) { c.Trunk, c.To = toy.Bare, "PJSIP/a&PJSIP/b" }), code: "invalid_number", says: "PJSIP/100"},
 		"unknown trunk":      {order: dial(func(c *command.CallDial) { c.Trunk = "nowhere" }), code: "unknown_trunk", says: "trunkline trunk list"},
 		"broken trunk":       {order: dial(func(c *command.CallDial) { c.Trunk = "broken" }), code: "trunk_unusable", says: "trunkline trunk add"},

@@ -34,6 +34,7 @@ func init() {
 	provider.Register(&provider.Spec{Name: "switchboard", DisplayName: "Switchboard", AccountField: "account",
 		Fields: []provider.FieldSpec{{Name: "account", Label: "Account", Type: provider.Text, Required: true}},
 		Can:    []provider.Ability{provider.CanListen, provider.CanAnswer},
+		Steps:  []string{"stream", "reject", "hangup"},
 		Open: func(c provider.Config) (provider.Driver, error) {
 			return switchboard{account: c.String("account")}, nil
 		}})
@@ -121,6 +122,16 @@ func TestEventsOfNobodysCall(t *testing.T) {
 		if facts := s.facts(call.InboundID(org, "pbx", leg)); len(facts) > 0 {
 			t.Errorf("leg %s has facts %v", leg, facts)
 		}
+	}
+}
+
+// A carrier that speaks to nobody cannot give a spoken fallback.
+func TestFallbackThatCannotBeGiven(t *testing.T) {
+	s := newExchange(t)
+	s.start(s.bus)
+	nextEar(t).tell(t, provider.Notice{Kind: provider.InboundCall, LegID: "C1", To: number, Direction: call.Inbound})
+	if o := s.orders("call.answer", 1)[0]; !strings.Contains(string(o.Data), `"steps":[{"reject":{}}]`) {
+		t.Errorf("order is %s, want the caller turned away", o.Data)
 	}
 }
 

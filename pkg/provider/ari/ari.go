@@ -76,6 +76,7 @@ var spec = provider.Spec{
 	// The same digit comes as an event and on the media socket.
 	DigitsFrom: provider.DigitsFromWebhook,
 	Sparse:     true,
+	Steps:      []string{"stream", "reject", "hangup"},
 	Open:       func(c provider.Config) (provider.Driver, error) { return open(c), nil },
 	NewCodec:   newCodec,
 	Checklist:  checklist,

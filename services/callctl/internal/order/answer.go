@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
+	"github.com/trunkline-io/trunkline/pkg/call"
 	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/pkg/trunk"
@@ -59,6 +60,7 @@ func (d *Desk) answer(ctx context.Context, o *bus.Order, c command.CallAnswer) e
 // turnAway hangs up on a caller whom nobody will answer any more: the carrier
 // cannot carry out the instruction, or refuses it.
 func (d *Desk) turnAway(ctx context.Context, line *trunk.Line, leg provider.Leg) {
+	leg.Cause = call.CauseCarrier
 	if err := line.Account.Hangup(ctx, leg); err != nil && provider.KindOf(err) != provider.KindNotFound {
 		d.Log.WithError(err).WithFields(logrus.Fields{"org": line.Org, "trunk": line.Name, "leg_id": leg.ID, "call_id": leg.CallID}).
 			Warn("caller is not turned away")

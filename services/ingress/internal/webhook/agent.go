@@ -148,10 +148,14 @@ func (r *Receiver) stream(w *webhook, app trunk.Application, s *event.State) cal
 }
 
 // fallback is for a call that nobody takes. It is not recorded: the end of the
-// call will come from the carrier.
+// call will come from the carrier. Where that cannot carry the fallback out the
+// caller is turned away.
 func (r *Receiver) fallback(w *webhook, app trunk.Application, why string) call.Instruction {
 	w.outcome = "fallback"
 	r.metrics.fallbacks.WithLabelValues(why).Inc()
 	r.entry(w).WithField("reason", why).Warn("fallback given: no agent takes the call")
-	return app.FallbackOf()
+	if in := app.FallbackOf(); w.line.Account.Spec().Takes(in) {
+		return in
+	}
+	return reject
 }
