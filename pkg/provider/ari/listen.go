@@ -209,8 +209,12 @@ func (l *listener) keepTrue(ctx context.Context) {
 	_ = l.quick(ctx, rest.Request{Method: http.MethodPut, Path: "/applications/" + url.PathEscape(l.app) + "/eventFilter", JSON: noise}, nil) // it spares work, no more
 	var suspects map[string]bool
 	for {
-		suspects = l.reconcile(ctx, suspects)
-		if !sleep(ctx, l.times.janitor) {
+		wait := l.times.janitor
+		var err error
+		if suspects, err = l.reconcile(ctx, suspects); err != nil {
+			wait = l.times.connect // registry may be on its way, too
+		}
+		if !sleep(ctx, wait) {
 			return
 		}
 	}

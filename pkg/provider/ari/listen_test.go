@@ -309,9 +309,10 @@ func TestReconcile(t *testing.T) {
 		in(lost, "AppDial2", ""), in(known, "Stasis", "trunkline,outbound,known"), in(waiting, "Stasis", "trunkline,outbound,waiting"),
 		in(known+";2", "AppDial2", ""), in(orphan, "AppDial2", ""), in(late, "Stasis", "trunkline,media"),
 		in("in-1.1", "Stasis", "trunkline,inbound,8000"), in("in-2.2", "Stasis", "trunkline,inbound,8000"),
-		in("in-3.3", "Stasis", "other,inbound,8000"), in("pbx-9.9", "Dial", "PJSIP/y"), in(newIDs("other").newLeg("theirs"), "AppDial2", ""),
+		in("in-3.3", "Stasis", "other,inbound,8000"), in("in-4.4", "Stasis", "trunkline,inbound,8000"), in("pbx-9.9", "Dial", "PJSIP/y"), in(newIDs("other").newLeg("theirs"), "AppDial2", ""),
 	}, ",")+"]")
-	p.on("GET /bridges", 200, `[{"id":"`+i.bridgeOf("gone-1.1")+`","channels":[]},{"id":"`+i.bridgeOf(known)+`","channels":["`+known+`"]},{"id":"pbx-bridge","channels":[]}]`)
+	p.on("GET /bridges", 200, `[{"id":"`+i.bridgeOf("gone-1.1")+`","channels":[]},{"id":"`+i.bridgeOf(known)+`","channels":["`+known+`"]},
+		{"id":"`+i.bridgeOf("in-4.4")+`","channels":["in-4.4"]},{"id":"pbx-bridge","channels":[]}]`)
 	p.on("GET /bridges/"+i.bridgeOf(known), 200, `{"id":"`+i.bridgeOf(known)+`","channels":["`+known+`"]}`)
 	sink.live = []provider.Leg{{ID: known, CallID: "known"}, {ID: waiting, CallID: "waiting"}, {ID: "in-2.2", CallID: "in"}, {ID: "ghost-1.1", CallID: "ghost", Ref: "r"}}
 	d.times.janitor = 50 * time.Millisecond
@@ -339,6 +340,7 @@ func TestReconcile(t *testing.T) {
 		"DELETE /bridges/" + i.bridgeOf("gone-1.1"): true, "DELETE /channels/" + orphan + "?reason=normal": true,
 		"POST /applications/trunkline/subscription?eventSource=channel%3Ain-1.1": true, "POST /applications/trunkline/subscription?eventSource=channel%3Ain-2.2": true,
 		"POST /channels/" + known + "/answer": true, "POST /bridges/" + i.bridgeOf(known) + "/addChannel?channel=" + known + "%2C" + late: true,
+		"DELETE /bridges/" + i.bridgeOf("in-4.4"): true, "DELETE /channels/in-4.4?reason=normal": true, // its media leg went
 		// At the second sight, as nothing has changed:
 		"DELETE /channels/" + lost + gone: true, "DELETE /channels/" + waiting + gone: true,
 		"DELETE /channels/in-1.1" + gone: true, "DELETE /channels/in-2.2" + gone: true,
@@ -360,18 +362,31 @@ func TestReconcileLooksTwice(t *testing.T) {
 	lost := d.ids.newLeg("lost")
 	p.on("GET /channels", 200, `[{"id":"`+lost+`","dialplan":{"app_name":"AppDial2"}}]`)
 	l := newListener(d, sink)
-	suspects := l.reconcile(ctx, map[string]bool{})
+	suspects, _ := l.reconcile(ctx, map[string]bool{})
 	if !suspects[lost] || len(p.requests()) > 0 {
 		t.Errorf("at first sight: suspects %v, requests %q", suspects, p.requests())
 	}
 	p.on("GET /channels", 200, `[]`)
 	sink.live = []provider.Leg{{ID: lost}}
-	if suspects = l.reconcile(ctx, suspects); len(l.lane(lost).queue) > 0 {
+	if suspects, _ = l.reconcile(ctx, suspects); len(l.lane(lost).queue) > 0 {
 		t.Error("a leg is ended at first sight: its end may be on its way")
 	}
 	sink.live = nil
-	if suspects = l.reconcile(ctx, suspects); len(suspects) > 0 {
+	if suspects, _ = l.reconcile(ctx, suspects); len(suspects) > 0 {
 		t.Errorf("suspects %v though all is well", suspects)
+	}
+}
+
+// A log that is not there yet is asked again soon.
+func TestReconcileTriesAgain(t *testing.T) {
+	p, sink := newPBX(t), newLog()
+	sink.deaf, sink.live = 2, []provider.Leg{{ID: "a-1.1", CallID: "a"}}
+	d := p.driver()
+	d.times.janitor, d.times.connect = time.Hour, 10*time.Millisecond
+	listen(t, d, sink)
+	p.socket()
+	if n := sink.next(t); n.LegID != "a-1.1" || !n.Terminal() {
+		t.Errorf("%+v", n)
 	}
 }
 
@@ -383,8 +398,7 @@ func TestReconcileNeedsBoth(t *testing.T) {
 	sink := newLog()
 	sink.live = []provider.Leg{{ID: "a-1.1"}}
 	l := newListener(d, sink)
-	l.reconcile(ctx, nil)
-	if len(l.lane("a-1.1").queue) > 0 || p.requests() != nil {
+	if _, err := l.reconcile(ctx, nil); err == nil || len(l.lane("a-1.1").queue) > 0 || p.requests() != nil {
 		t.Error("legs are ended though the PBX does not tell which channels it has")
 	}
 }

@@ -166,19 +166,29 @@ type log struct {
 	notices chan provider.Notice
 	live    []provider.Leg
 	fail    func(provider.Notice) bool
+	deaf    int // how often Live fails before it tells
 }
 
 func newLog() *log { return &log{notices: make(chan provider.Notice, 64)} }
 
-func (l *log) Notice(_ context.Context, n provider.Notice) error {
+func (l *log) Notice(ctx context.Context, n provider.Notice) error {
 	if l.fail != nil && l.fail(n) {
 		return errors.New("not recorded")
 	}
-	l.notices <- n
-	return nil
+	select {
+	case l.notices <- n:
+		return nil
+	case <-ctx.Done(): // of a test that has failed nobody reads on
+		return ctx.Err()
+	}
 }
 
-func (l *log) Live(context.Context) ([]provider.Leg, error) { return l.live, nil }
+func (l *log) Live(context.Context) ([]provider.Leg, error) {
+	if l.deaf--; l.deaf >= 0 {
+		return nil, errors.New("the log is still being read")
+	}
+	return l.live, nil
+}
 
 func (l *log) Socket(error) {}
 

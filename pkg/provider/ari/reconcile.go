@@ -16,9 +16,10 @@ type view struct {
 	legs     []provider.Leg
 	channels []channel
 	bridges  []bridge
-	there    map[string]bool // channels, by id
-	known    map[string]bool // legs of the log, by id
-	bridged  map[string]bool // bridges, by id
+	there    map[string]bool     // channels, by id
+	heard    map[string]bool     // callers that have a media leg, by id
+	known    map[string]bool     // legs of the log, by id
+	bridged  map[string][]string // channels of a bridge, by its id
 }
 
 func (l *listener) look(ctx context.Context) (v view, err error) {
@@ -31,15 +32,19 @@ func (l *listener) look(ctx context.Context) (v view, err error) {
 	if err := l.get(ctx, "/bridges", nil, &v.bridges); err != nil {
 		return v, err
 	}
-	v.there, v.known, v.bridged = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	v.there, v.heard, v.known, v.bridged = map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string][]string{}
 	for i := range v.channels {
-		v.there[v.channels[i].ID] = true
+		id := v.channels[i].ID
+		v.there[id] = true
+		if caller, ours := l.ids.callerOf(id); ours {
+			v.heard[caller] = true
+		}
 	}
 	for _, leg := range v.legs {
 		v.known[leg.ID] = true
 	}
 	for _, b := range v.bridges {
-		v.bridged[b.ID] = true
+		v.bridged[b.ID] = b.Channels
 	}
 	return v, nil
 }
@@ -49,11 +54,11 @@ func (l *listener) look(ctx context.Context) (v view, err error) {
 // sight: suspects are what was wrong at the sight before, and what is wrong now
 // is returned. At the first sight of a socket nothing is on its way to end, as
 // what happened before is told no more.
-func (l *listener) reconcile(ctx context.Context, suspects map[string]bool) (wrong map[string]bool) {
+func (l *listener) reconcile(ctx context.Context, suspects map[string]bool) (wrong map[string]bool, err error) {
 	first := suspects == nil
 	v, err := l.look(ctx)
 	if err != nil {
-		return suspects // next time
+		return suspects, err
 	}
 	wrong = map[string]bool{}
 	for _, leg := range v.legs {
@@ -73,6 +78,10 @@ func (l *listener) reconcile(ctx context.Context, suspects map[string]bool) (wro
 			}
 			continue
 		}
+		if l.deserted(c, &v) {
+			l.lane(c.ID).push(func(ctx context.Context) { l.streamOver(ctx, c.ID) })
+			continue
+		}
 		waits := l.waits(c, &v)
 		if !waits && !l.orphaned(c, &v) {
 			continue
@@ -87,7 +96,7 @@ func (l *listener) reconcile(ctx context.Context, suspects map[string]bool) (wro
 	}
 	l.joinLate(&v)
 	l.sweepBridges(ctx, &v)
-	return wrong
+	return wrong, nil
 }
 
 // ghost records the end of a leg without a channel. It goes through the leg's
@@ -108,11 +117,18 @@ func (l *listener) ghost(leg provider.Leg) {
 // waits reports whether a caller, or a callee who answered, is in the
 // application without a bridge: nobody has taken care of the call so far.
 func (l *listener) waits(c *channel, v *view) bool {
-	if c.Dialplan.AppName != "Stasis" || v.bridged[l.ids.bridgeOf(c.ID)] {
+	if _, bridged := v.bridged[l.ids.bridgeOf(c.ID)]; bridged || c.Dialplan.AppName != "Stasis" {
 		return false
 	}
 	r := l.ids.role(c, l.app, nil)
 	return r == roleInbound || r == roleOutbound
+}
+
+// deserted reports whether a caller is alone in the bridge: the media leg, which
+// entered it together with the caller, is over.
+func (l *listener) deserted(c *channel, v *view) bool {
+	in := v.bridged[l.ids.bridgeOf(c.ID)]
+	return len(in) == 1 && in[0] == c.ID && !v.heard[c.ID]
 }
 
 // orphaned reports whether a channel of a caller or a callee is ours and of
