@@ -1,6 +1,8 @@
 package ari
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -215,5 +217,19 @@ func TestVersions(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %v, want %v", version, got, want)
 		}
+	}
+}
+
+// A certificate that nobody vouches for is no passing trouble.
+func TestCertificateOfOnesOwn(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	c := provider.Config{Values: values(fieldURL, s.URL)}
+	if err := open(c).TestCredentials(ctx); provider.KindOf(err) != provider.KindInvalid || !strings.Contains(err.Error(), "tls_verify=false") {
+		t.Errorf("%v, want what to do about it", err)
+	}
+	c.Values[fieldVerify] = false
+	if err := open(c).TestCredentials(ctx); provider.KindOf(err) != provider.KindNotFound {
+		t.Errorf("unverified: %v", err)
 	}
 }

@@ -3,6 +3,8 @@ package ari
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
 	"strings"
 
 	"github.com/trunkline-io/trunkline/pkg/provider"
@@ -27,10 +29,13 @@ func (d *driver) look(ctx context.Context) (system, error) {
 		} `json:"system"`
 	}
 	err := d.get(ctx, "/asterisk/info", params("only", "system"), &info)
-	if provider.KindOf(err) == provider.KindNotFound {
+	var unproven *tls.CertificateVerificationError
+	switch {
+	case provider.KindOf(err) == provider.KindNotFound:
 		return system{}, provider.Errorf(provider.KindNotFound, "there is no ARI at the address: it is that of Asterisk's HTTP server (http.conf), and ari.conf says enabled = yes")
-	}
-	if err != nil {
+	case errors.As(err, &unproven):
+		return system{}, provider.Errorf(provider.KindInvalid, "the certificate of the PBX does not prove that it is the one (%s): give it one that this machine trusts or, in a network that you trust, set tls_verify=false", unproven.Err)
+	case err != nil:
 		return system{}, err
 	}
 	// Hanging up a channel that does not exist is the write that changes
