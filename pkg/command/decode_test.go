@@ -85,6 +85,7 @@ var refusals = []struct {
 	{"leg alone", "call.hangup", `{"leg":"CA1"}`, "invalid_leg", "", false},
 	{"no leg", "call.answer", `{"trunk":"m","instruction":{"steps":[{"hangup":{}}]}}`, "invalid_leg", "", false},
 	{"no instruction", "call.answer", `{"trunk":"m","leg":"CA1"}`, "invalid_instruction", "", false},
+	{"no keys", "dtmf.send", `{"digits":""}`, "invalid_digits", "", false},
 	{"no steps", "call.redirect", `{"instruction":{"steps":[]}}`, "invalid_instruction", "", false},
 	{"two verbs", "call.redirect", `{"instruction":{"steps":[{"say":{"text":"x"},"hangup":{}}]}}`, "invalid_instruction", "", false},
 	{"no url", "media.connect", `{"trunk":"m","leg":"1.2","stream_id":"s1"}`, "invalid_stream", "", false},
@@ -113,7 +114,7 @@ func TestRefusals(t *testing.T) {
 
 func TestUnknownOrder(t *testing.T) {
 	_, err := Decode("call.sing", []byte(`{}`))
-	want := `unknown_command: there is no command "call.sing"; there are call.answer, call.dial, call.hangup, call.redirect, media.connect`
+	want := `unknown_command: there is no command "call.sing"; there are call.answer, call.dial, call.hangup, call.redirect, dtmf.send, media.connect`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v\n want %s", err, want)
 	}

@@ -268,6 +268,25 @@ func TestRedirectAndAnswer(t *testing.T) {
 	}
 }
 
+func TestKeys(t *testing.T) {
+	r := toy.New(t)
+	start(r)
+	r.Carrier.Add(toy.Leg{ID: "L1", CallID: "c1"})
+	r.Record("c1", "L1", event.CallReceived{From: toy.Callee, To: toy.Caller})
+	r.Send("c1", command.DTMFSend{Digits: "1w2#"})
+	r.AwaitCarrier("the keys", func() bool { return cmp.Equal(r.Carrier.Legs("c1")[0].Told, []string{"keys-1w2#"}) })
+	for id, ended := range map[string]bool{"gone": false, "over": true} { // to the carrier, to the log
+		r.Record(id, "L2", event.CallReceived{From: toy.Callee, To: toy.Caller})
+		if ended {
+			r.Record(id, "L2", event.CallEnded{Status: call.Completed, Cause: call.CauseNormal})
+		}
+		r.Send(id, command.DTMFSend{Digits: "5"})
+		if failed, _ := toy.Await[event.CommandFailed](r, id); failed.Command != "dtmf.send" || failed.Code != "call_ended" {
+			t.Errorf("%s: refused with %+v", id, failed)
+		}
+	}
+}
+
 // TestCallerIsNotLeftRinging: whom nobody will answer any more is hung up on.
 func TestCallerIsNotLeftRinging(t *testing.T) {
 	r := toy.New(t)

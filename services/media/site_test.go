@@ -193,6 +193,23 @@ func (s *site) fact(callID string, like event.Fact) *event.Event {
 	return e
 }
 
+// given takes the next order of a type that a node has given.
+func (s *site) given(typ string) (taken *bus.Order) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
+	err := s.bus.Work(ctx, bus.Queue{Name: "test", Types: []string{typ}, Parallel: 1, AckWait: time.Minute},
+		func(_ context.Context, o *bus.Order) error {
+			taken = o
+			cancel()
+			return nil
+		})
+	if err != nil || taken == nil {
+		s.t.Fatalf("no order %s: %v", typ, err)
+	}
+	return taken
+}
+
 // noFact fails where a fact is recorded.
 func (s *site) noFact(callID string, f event.Fact) {
 	s.t.Helper()

@@ -11,6 +11,7 @@ import (
 	"github.com/fasthttp/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/media"
 	"github.com/trunkline-io/trunkline/pkg/provider"
@@ -23,7 +24,7 @@ import (
 // messages, flow control, keys both ways, an answer and an end on the socket.
 // It has no marks, does not name the leg, and signs nothing.
 var toy = provider.Spec{
-	Name: "toy", DisplayName: "Toy", Connectivity: provider.API, Can: []provider.Ability{provider.CanStream},
+	Name: "toy", DisplayName: "Toy", Connectivity: provider.API, Can: []provider.Ability{provider.CanStream, provider.CanSendDTMF},
 	Format: trunk.DefaultFormat, DigitsFrom: provider.DigitsFromWebhook,
 	Open:     func(provider.Config) (provider.Driver, error) { return toyDriver{}, nil },
 	NewCodec: func(provider.CodecConfig) provider.Codec { return toyCodec{} },
@@ -38,6 +39,8 @@ func (toyDriver) Dial(context.Context, provider.DialRequest) (provider.DialResul
 }
 
 func (toyDriver) Hangup(context.Context, provider.Leg) error { return nil }
+
+func (toyDriver) SendDTMF(context.Context, provider.Leg, string) error { return nil }
 
 type toyCodec struct{}
 
@@ -68,8 +71,11 @@ func (toyCodec) Encode(c media.Command, out []media.Message) ([]media.Message, e
 	case media.CommandClear:
 		return append(out, media.Message{Data: []byte("clear")}), nil
 	case media.CommandDTMF:
-		if c.Digits == "impossible" {
+		switch c.Digits {
+		case "impossible":
 			return out, errors.New("no such keys")
+		case "A":
+			return out, nil // not on the socket
 		}
 		return append(out, media.Message{Data: []byte("keys " + c.Digits)}), nil
 	case media.CommandAnswer:
@@ -162,7 +168,11 @@ func TestCarrierOfAnotherKind(t *testing.T) {
 	a.say(make([]byte, 3*640))
 	a.order(media.Control{DTMF: &media.DTMFControl{Digits: "12#"}})
 	a.order(media.Control{DTMF: &media.DTMFControl{Digits: "impossible"}})
+	a.order(media.Control{DTMF: &media.DTMFControl{Digits: "A"}})
 	p.want("keys 12#")
+	if o := s.given(command.DTMFSend{}.Type()); o.Call != "c1" || string(o.Data) != `{"digits":"A"}` {
+		t.Errorf("callctl is told %s of %s, want the key that the socket takes not", o.Data, o.Call)
+	}
 	p.send("xon")
 	p.want("audio", "audio", "audio")
 	a.order(media.Control{Mark: &media.MarkControl{Name: "heard"}})

@@ -23,6 +23,7 @@ import (
 // Types are the orders that a Desk takes.
 var Types = []string{
 	command.CallDial{}.Type(), command.CallHangup{}.Type(), command.CallAnswer{}.Type(), command.CallRedirect{}.Type(),
+	command.DTMFSend{}.Type(),
 }
 
 // Desk is where orders are taken. It is safe for concurrent use.
@@ -66,6 +67,8 @@ func (d *Desk) carryOut(ctx context.Context, o *bus.Order) error {
 		return d.answer(ctx, o, c)
 	case command.CallRedirect:
 		return d.redirect(ctx, o, c)
+	case command.DTMFSend:
+		return d.press(ctx, o, c)
 	}
 	return command.Refuse("unknown_command", "callctl does not take %s", o.Type)
 }

@@ -45,5 +45,5 @@ func (d *Desk) redirect(ctx context.Context, o *bus.Order, c command.CallRedirec
 }
 
 func refuseEnded(o *bus.Order) error {
-	return command.Refuse("call_ended", "call %s is over; only a live call can be redirected", o.Call)
+	return command.Refuse("call_ended", "call %s is over", o.Call)
 }

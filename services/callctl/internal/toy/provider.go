@@ -125,6 +125,11 @@ func (d *driver) Redirect(ctx context.Context, leg provider.Leg, _ call.Instruct
 	return d.do(ctx, "POST", "/calls/"+leg.ID+"/redirect", nil, nil)
 }
 
+// SendDTMF presses keys.
+func (d *driver) SendDTMF(ctx context.Context, leg provider.Leg, digits string) error {
+	return d.do(ctx, "POST", "/calls/"+leg.ID+"/keys-"+url.PathEscape(digits), nil, nil)
+}
+
 // TestCredentials asks for the account.
 func (d *driver) TestCredentials(ctx context.Context) error {
 	return d.do(ctx, "GET", "/account", nil, nil)

@@ -37,7 +37,7 @@ type agentPump struct {
 	// stream.
 	send   func(media.Command) (messages int, err error)
 	signal func(media.Signal)
-	warn   func(kind warning, reason string)
+	keys   func(digits string) // presses them where the media socket takes none
 
 	frame  []byte  // 20 ms in the agent's format
 	linear []int16 // 20 ms
@@ -181,10 +181,11 @@ func (p *agentPump) returnMarks(now time.Time) {
 	}
 }
 
+// press presses keys on the media socket or, where that takes none, by keys.
 func (p *agentPump) press(digits string) error {
 	messages, err := p.send(media.Command{Kind: media.CommandDTMF, Digits: digits})
 	if err == nil && messages == 0 {
-		p.warn(warnDigits, "the carrier takes no keys on its media socket")
+		p.keys(digits)
 	}
 	return err
 }

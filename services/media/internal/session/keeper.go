@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/bus"
+	"github.com/trunkline-io/trunkline/pkg/command"
 	"github.com/trunkline-io/trunkline/pkg/event"
 	"github.com/trunkline-io/trunkline/pkg/subject"
 	"github.com/trunkline-io/trunkline/services/media/internal/socket"
@@ -19,7 +20,8 @@ const Source = "/media"
 // as long.
 const heartbeat = 10 * time.Second
 
-// maxFacts is how many digits may wait to be recorded.
+// maxFacts is how many digits may wait to be recorded, and how many orders for
+// keys to be given.
 const maxFacts = 32
 
 // alive is what stands in LIVE for a call that streams.
@@ -30,7 +32,8 @@ type alive struct {
 	Since  time.Time `json:"since"` // when the socket was opened
 }
 
-// keep records digits and keeps the call alive until the stream is over.
+// keep records digits, orders keys, and keeps the call alive until the stream is
+// over.
 func (s *session) keep() {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -39,6 +42,8 @@ func (s *session) keep() {
 		select {
 		case f := <-s.facts:
 			s.record(f)
+		case digits := <-s.keys:
+			s.order(command.DTMFSend{Digits: digits})
 		case <-beat.C:
 			s.beat()
 		case <-s.ctx.Done():
@@ -98,6 +103,15 @@ func (s *session) record(f event.Fact) bool {
 		s.log.WithError(err).WithField("leg_id", s.leg).Error("fact is lost")
 	}
 	return err == nil
+}
+
+// order gives callctl an order about the call.
+func (s *session) order(c command.Command) {
+	ctx, cancel := s.patience()
+	defer cancel()
+	if err := s.node.Bus.Send(ctx, s.call.Org, s.call.ID, c); err != nil {
+		s.warn(warnLog, err.Error())
+	}
 }
 
 // event is a fact of the session's call.

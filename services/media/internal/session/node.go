@@ -66,7 +66,7 @@ func (n *Node) Serve(ctx context.Context, c Call, conn *socket.Conn) {
 func (n *Node) newSession(ctx context.Context, c Call, conn *socket.Conn) *session {
 	s := &session{
 		node: n, call: c, conn: conn, id: ulid.Make().String(), since: time.Now(),
-		wake: make(chan struct{}, 1), facts: make(chan event.Fact, maxFacts), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), facts: make(chan event.Fact, maxFacts), keys: make(chan string, maxFacts), done: make(chan struct{}),
 		leg: c.Leg, warned: map[warning]bool{},
 		log: n.Log.WithFields(logrus.Fields{
 			"org": c.Org, "call_id": c.ID, "trunk": c.Trunk.Name, "provider": c.Trunk.Provider, "stream_id": c.Stream,

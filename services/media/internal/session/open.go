@@ -120,7 +120,7 @@ func (s *session) pumps() (err error) {
 	if s.agent, err = newAgentPump(app.Format, s.start.Out, s.node.Lead); err != nil {
 		return err
 	}
-	s.agent.send, s.agent.signal, s.agent.warn = s.send, s.signal, s.warn
+	s.agent.send, s.agent.signal, s.agent.keys = s.send, s.signal, s.press
 	if app.Ambient == "" {
 		return nil
 	}

@@ -50,6 +50,7 @@ type session struct {
 	wake     chan struct{} // holds one token when the writer has something to do
 
 	facts  chan event.Fact // for the keeper
+	keys   chan string     // to be pressed over REST, for the keeper
 	digits int             // received, the reader's
 
 	warning sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/trunkline-io/trunkline/pkg/media"
+	"github.com/trunkline-io/trunkline/pkg/provider"
 	"github.com/trunkline-io/trunkline/services/media/internal/socket"
 )
 
@@ -70,6 +71,19 @@ func (s *session) play(name string) {
 		s.warn(warnPrompt, err.Error())
 	case !s.agent.queue.play(pcm):
 		s.warn(warnOverflow, "too many prompts wait")
+	}
+}
+
+// press has keys pressed over REST.
+func (s *session) press(digits string) {
+	if !s.call.Trunk.Account.Can(provider.CanSendDTMF) {
+		s.warn(warnDigits, "the carrier takes no keys")
+		return
+	}
+	select {
+	case s.keys <- digits:
+	default:
+		s.warn(warnOverflow, "keys come faster than they can be pressed")
 	}
 }
 
