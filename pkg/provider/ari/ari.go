@@ -71,6 +71,10 @@ var spec = provider.Spec{
 		provider.CanListen, provider.CanAnswer, provider.CanReadStatus, provider.CanSendDTMF,
 		provider.CanReconcile, provider.CanProvision, provider.CanTestLogin, provider.CanStream,
 	},
+	// At Asterisk 20.20.1, 22.8.2 and 22.10.1, over SIP legs.
+	Live: []provider.Ability{
+		"", provider.CanListen, provider.CanAnswer, provider.CanSendDTMF, provider.CanProvision, provider.CanTestLogin, provider.CanStream,
+	},
 	Format:  formats[defaultFormat],
 	Formats: []media.Format{formats["ulaw"], formats["alaw"], formats["slin"], formats["slin16"]},
 	// The same digit comes as an event and on the media socket.
