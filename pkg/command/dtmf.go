@@ -6,6 +6,7 @@ var _ = register[DTMFSend]()
 
 // DTMFSend orders keys to be pressed towards the other side of a live call.
 // Those of one order are pressed in turn; two orders may overtake each other.
+// One that waited for 10 s is refused.
 type DTMFSend struct {
 	Digits string `json:"digits"` // 0-9 * # A-D, and w for half a second
 }

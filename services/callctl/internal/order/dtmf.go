@@ -11,11 +11,19 @@ import (
 	"github.com/trunkline-io/trunkline/services/callctl/internal/ledger"
 )
 
+// pressWithin is how long after its publication an order for keys makes sense:
+// later they would answer another question than the one that was asked. A worker
+// that dies is missed only after that (AckWait), so they are not pressed twice.
+const pressWithin = 10 * time.Second
+
 // pressTries is for how many deliveries keys are worth a try.
 const pressTries = 4
 
 // press presses keys on a live call.
 func (d *Desk) press(ctx context.Context, o *bus.Order, c command.DTMFSend) error {
+	if time.Since(o.Published) > pressWithin {
+		return command.Refuse("expired", "the keys waited longer than %s; are enough callctl running?", pressWithin)
+	}
 	known, err := d.known(ctx, o)
 	switch {
 	case err != nil:
