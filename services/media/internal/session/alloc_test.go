@@ -47,7 +47,7 @@ func wayIn(tb testing.TB, to media.Format) func() {
 		if err != nil || len(events) != 1 {
 			tb.Fatal(err)
 		}
-		p.take(events[0].Audio)
+		p.take(time.Now(), events[0].Audio)
 	}
 }
 

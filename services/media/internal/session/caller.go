@@ -27,12 +27,15 @@ type callerPump struct {
 
 	// Of a carrier that sends nothing in a pause, see fill.
 	sparse  bool
-	since   time.Time // the beginning of all audio
+	last    time.Time // when audio came
+	until   time.Time // when the audio that went to the agent is over
 	pause   bool      // nothing came for a while
 	silence []byte    // a frame
 }
 
-// pauseAfter is how late audio has to be to be a pause. Less is the network's.
+// pauseAfter is how late audio has to be to be a pause. Less is the network's,
+// and so much of what it loses, or of clocks that differ, is made good in the
+// next pause.
 const pauseAfter = 100 * time.Millisecond
 
 func newCallerPump(from, to media.Format, toAgent func([]byte)) (*callerPump, error) {
@@ -44,10 +47,16 @@ func newCallerPump(from, to media.Format, toAgent func([]byte)) (*callerPump, er
 }
 
 // take handles one piece of the carrier's audio, of any size.
-func (p *callerPump) take(data []byte) {
+func (p *callerPump) take(now time.Time, data []byte) {
 	p.passing.Lock()
 	defer p.passing.Unlock()
-	p.pause = false
+	p.pause, p.last = false, now
+	switch late := now.Sub(p.until); {
+	case late > pauseAfter:
+		p.until = now.Add(-pauseAfter)
+	case late < -pauseAfter:
+		p.until = now.Add(pauseAfter)
+	}
 	p.pass(data)
 }
 
@@ -57,21 +66,24 @@ func (p *callerPump) take(data []byte) {
 func (p *callerPump) fill(now time.Time) {
 	p.passing.Lock()
 	defer p.passing.Unlock()
-	if p.since.IsZero() {
-		p.since = now.Add(-time.Duration(p.heard.Load()))
+	if p.silence == nil {
 		p.silence = make([]byte, p.from.FrameBytes())
 		fillSilence(p.from.Encoding, p.silence)
 	}
-	owed := now.Sub(p.since) - time.Duration(p.heard.Load())
-	p.pause = p.pause || owed >= pauseAfter
-	for ; p.pause && owed >= media.Frame; owed -= media.Frame {
+	if p.last.IsZero() {
+		p.last, p.until = now, now
+	}
+	p.pause = p.pause || now.Sub(p.last) >= pauseAfter
+	for p.pause && now.Sub(p.until) >= media.Frame {
 		p.pass(p.silence)
 	}
 }
 
 // pass carries audio to the agent.
 func (p *callerPump) pass(data []byte) {
-	p.heard.Add(int64(p.from.Duration(len(data))))
+	d := p.from.Duration(len(data))
+	p.heard.Add(int64(d))
+	p.until = p.until.Add(d)
 	if p.from == p.to {
 		p.toAgent(data)
 		return

@@ -37,7 +37,7 @@ func TestVoiceReachesTheAgentInItsFormat(t *testing.T) {
 			}
 			for rest, n := c.data, 1; len(rest) > 0; n++ { // pieces of many sizes
 				size := min(n*2*c.from.SampleBytes(), len(rest))
-				p.take(rest[:size])
+				p.take(time.Now(), rest[:size])
 				rest = rest[size:]
 			}
 			pcm := linear(c.to.Encoding, nil, got)
@@ -61,7 +61,7 @@ func TestEqualFormatsPassUntouched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.take(want)
+	p.take(time.Now(), want)
 	if !bytes.Equal(got, want) {
 		t.Error("the samples are changed on their way")
 	}
@@ -80,7 +80,7 @@ func TestPausesKeepTheirLength(t *testing.T) {
 	pass := func(frames int, speaks bool) {
 		for range frames {
 			if speaks {
-				p.take(frame)
+				p.take(now, frame)
 			}
 			p.fill(now)
 			now = now.Add(media.Frame)
@@ -89,7 +89,7 @@ func TestPausesKeepTheirLength(t *testing.T) {
 	pass(10, true)
 	pass(4, false) // the network is late by less than a pause
 	for range 4 {
-		p.take(frame)
+		p.take(now, frame)
 	}
 	pass(10, true)
 	if n := bytes.Count(got, []byte{1}); n != len(got) || n != 24*160 {
@@ -102,5 +102,18 @@ func TestPausesKeepTheirLength(t *testing.T) {
 	pass(10, true)
 	if n, pause := len(got)/160, bytes.Count(got, []byte{g711.ULawSilence})/160; n != 84 || pause != 50 {
 		t.Errorf("%d frames with %d of silence, want 84 with 50", n, pause)
+	}
+	got = nil
+	for range 50 { // a tenth is lost, and is no pause
+		pass(9, true)
+		pass(1, false)
+	}
+	if n := bytes.Count(got, []byte{1}); n != len(got) || n != 450*160 {
+		t.Errorf("%d bytes of speech in %d, want 450 frames and no silence in their midst", n, len(got))
+	}
+	got = nil
+	pass(50, false)
+	if late := int(pauseAfter / media.Frame); len(got)/160 > 50+late {
+		t.Errorf("%d frames during a pause, want 50 and %d of what was lost", len(got)/160, late)
 	}
 }

@@ -135,7 +135,7 @@ func (s *session) hear(e *media.Event) error {
 	case media.EventAudio:
 		if e.Track == "" { // other tracks are what the other side hears
 			s.node.Metrics.framesIn.Inc()
-			s.caller.take(e.Audio)
+			s.caller.take(time.Now(), e.Audio)
 		}
 	case media.EventDTMF:
 		s.dtmf(e)
