@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +30,10 @@ type callCmd struct {
 
 // Run places a call and follows it to its end.
 func (c callCmd) Run(ctx context.Context, out io.Writer) error {
-	if err := cmp.Or(c.only(ctx, "trunk", &c.Trunk), c.only(ctx, "application", &c.Application)); err != nil {
+	if err := c.only(ctx, "trunk", &c.Trunk); err != nil {
+		return err
+	}
+	if err := c.only(ctx, "application", &c.Application); err != nil {
 		return err
 	}
 	b, err := c.connect(ctx)

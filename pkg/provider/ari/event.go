@@ -311,7 +311,7 @@ func started(n *provider.Notice, e *event) {
 			n.Status = call.Ringing
 		}
 		n.From, n.CallerName, n.ForwardedFrom = c.Caller.Number, c.Caller.Name, c.Diverted
-		switch strings.ToLower(n.From) { // as SIP carriers write it, RFC 3323
+		switch strings.ToLower(n.From) { // as RFC 3323 and carriers write it
 		case "", "anonymous", "restricted", "unavailable", "private", "unknown":
 			n.From, n.Anonymous = "", true
 		}

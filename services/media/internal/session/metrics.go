@@ -17,7 +17,7 @@ const (
 	warnOverflow warning = "overflow" // the agent said more than is kept
 	warnPrompt   warning = "prompt"   // a prompt cannot be played
 	warnAgent    warning = "agent"    // the agent cannot be told something now
-	warnLog      warning = "log"      // a digit or a heartbeat was not kept
+	warnLog      warning = "log"      // a digit, an order for keys or a heartbeat was not kept
 )
 
 // Metrics of a node's sessions.
