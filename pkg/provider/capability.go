@@ -104,7 +104,8 @@ type DTMFSender interface {
 // lost.
 type Reconciler interface {
 	// FindDial looks for a leg made by req at or after since. A leg found is
-	// a proof; nothing found proves nothing, as carriers list calls late.
+	// a proof, but see Spec.FindsByNumber; nothing found proves nothing, as
+	// carriers list calls late.
 	FindDial(ctx context.Context, req DialRequest, since time.Time) (DialResult, bool, error)
 }
 

@@ -22,7 +22,10 @@ type Spec struct {
 	Account func(string) string
 	// RequiresCallerID: a dial without a caller id is refused before it is tried.
 	RequiresCallerID bool
-	Can              []Ability
+	// FindsByNumber says that FindDial goes by numbers and time: of two dials to
+	// one number it may name the other's leg.
+	FindsByNumber bool
+	Can           []Ability
 	// Live lists the abilities that were seen to work at the carrier itself,
 	// "" for dialling and hanging up; the others are tested against a simulated one.
 	Live    []Ability

@@ -42,6 +42,7 @@ var spec = provider.Spec{
 	Connectivity:     provider.API,
 	AccountField:     fieldAuthID,
 	RequiresCallerID: true,
+	FindsByNumber:    true,
 	Can: []provider.Ability{
 		provider.CanReceive, provider.CanHandshake, provider.CanRedirect, provider.CanReadStatus,
 		provider.CanReadCost, provider.CanListNumbers, provider.CanConfigure, provider.CanProvision,

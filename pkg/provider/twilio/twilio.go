@@ -34,6 +34,7 @@ var spec = provider.Spec{
 	Connectivity:     provider.API,
 	AccountField:     fieldAccountSID,
 	RequiresCallerID: true,
+	FindsByNumber:    true,
 	Can: []provider.Ability{
 		provider.CanReceive, provider.CanHandshake, provider.CanRedirect, provider.CanReadStatus,
 		provider.CanReadCost, provider.CanListNumbers, provider.CanConfigure, provider.CanReconcile,

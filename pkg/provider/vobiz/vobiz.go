@@ -49,6 +49,7 @@ var spec = provider.Spec{
 	Connectivity:     provider.API,
 	AccountField:     fieldAuthID,
 	RequiresCallerID: true,
+	FindsByNumber:    true,
 	Can: []provider.Ability{
 		provider.CanReceive, provider.CanRedirect, provider.CanReadStatus, provider.CanReadCost,
 		provider.CanListNumbers, provider.CanConfigure, provider.CanProvision, provider.CanSendDTMF,

@@ -37,11 +37,12 @@ const (
 )
 
 var spec = provider.Spec{
-	Name:         "vonage",
-	DisplayName:  "Vonage",
-	DocsURL:      "https://developer.vonage.com/en/voice/voice-api/overview",
-	Connectivity: provider.API,
-	AccountField: fieldAPIKey,
+	Name:          "vonage",
+	DisplayName:   "Vonage",
+	DocsURL:       "https://developer.vonage.com/en/voice/voice-api/overview",
+	Connectivity:  provider.API,
+	FindsByNumber: true,
+	AccountField:  fieldAPIKey,
 	Can: []provider.Ability{
 		provider.CanReceive, provider.CanHandshake, provider.CanRedirect, provider.CanReadStatus,
 		provider.CanReadCost, provider.CanListNumbers, provider.CanConfigure, provider.CanSendDTMF,

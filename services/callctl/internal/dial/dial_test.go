@@ -39,7 +39,11 @@ func newDialer(r *toy.Rig) *dial.Dialer {
 	return &dial.Dialer{Ledger: l, Budget: budget.NewMemory(time.Now), Attempts: 4, Backoff: time.Millisecond, Patience: time.Millisecond}
 }
 
-var order = command.CallDial{Trunk: toy.Main, To: toy.Callee, Application: toy.App, RingSeconds: 1}
+var order = on(toy.Main)
+
+func on(trunkName string) command.CallDial {
+	return command.CallDial{Trunk: trunkName, To: toy.Callee, Application: toy.App, RingSeconds: 1}
+}
 
 func delivery(id string, n int) *bus.Order {
 	return &bus.Order{ID: "1", Org: toy.Org, Call: id, Type: order.Type(), Published: time.Now(), Delivery: n}
@@ -47,8 +51,12 @@ func delivery(id string, n int) *bus.Order {
 
 // take gives an order out until it is done, as the queue would.
 func take(ctx context.Context, d *dial.Dialer, id string) error {
+	return takeOn(ctx, d, id, toy.Main)
+}
+
+func takeOn(ctx context.Context, d *dial.Dialer, id, trunkName string) error {
 	for n := 1; ; n++ {
-		err := d.Take(ctx, delivery(id, n), order)
+		err := d.Take(ctx, delivery(id, n), on(trunkName))
 		var again *bus.Again
 		if !errors.As(err, &again) {
 			return err
@@ -100,19 +108,19 @@ func TestWorkerDiesWhileTheCarrierDials(t *testing.T) {
 	r.Carrier.Fail(toy.Fault{Hold: hold})
 	ctx, die := context.WithCancel(r.Context())
 	died := make(chan error, 1)
-	go func() { died <- take(ctx, dying, "c1") }()
+	go func() { died <- takeOn(ctx, dying, "c1", toy.Sure) }()
 	r.AwaitCarrier("the dial", func() bool { return r.Carrier.Asked() == 1 })
 	die()
 	<-died
 	if toy.Has[event.CallInitiated](r, "c1") {
 		t.Fatal("the dead worker knows the leg")
 	}
-	r.Must(take(r.Context(), next, "c1"))
+	r.Must(takeOn(r.Context(), next, "c1", toy.Sure))
 	_, e := toy.Await[event.CallInitiated](r, "c1")
 	if legs := r.Carrier.Legs("c1"); len(legs) != 1 || legs[0].ID != e.Leg || r.Carrier.Asked() != 1 {
 		t.Errorf("%d requests, legs %+v, and leg %q in the log; want the first request's", r.Carrier.Asked(), legs, e.Leg)
 	}
-	r.Must(take(r.Context(), next, "c1")) // its acknowledgement was lost
+	r.Must(takeOn(r.Context(), next, "c1", toy.Sure)) // its acknowledgement was lost
 	if n := r.Carrier.Asked(); n != 1 {
 		t.Errorf("the carrier was asked for %d calls, want 1", n)
 	}

@@ -23,8 +23,8 @@ func (d *Dialer) settle(ctx context.Context, j *job) error {
 }
 
 // find asks the carrier once whether the attempt happened. Where it cannot tell
-// (yet), the order is done all the same: the sweeper goes on asking, and ends
-// the call when its time is over.
+// (yet), the order is done all the same: the sweeper, which knows what else is
+// being dialled, goes on asking, and ends the call when its time is over.
 func (d *Dialer) find(ctx context.Context, j *job) error {
 	switch found, err := d.Find(ctx, j.line, j.call, nil); {
 	case err != nil:

@@ -177,9 +177,10 @@ func (l *Ledger) Claim(ctx context.Context, s event.State, leg string) (mine boo
 // Find asks the carrier whether the newest attempt to dial a call happened,
 // and records the leg if it did. Nothing found proves nothing. A carrier that
 // cannot tell two dials to one number apart may name a leg that is another
-// call's: one that is known, or one that rival, when not nil, suspects.
+// call's: one that is known, or one that rival suspects. Without rival, which
+// knows all dials that are under way, such a carrier is not asked.
 func (l *Ledger) Find(ctx context.Context, line *trunk.Line, c *Call, rival func() bool) (found bool, err error) {
-	if !line.Account.Can(provider.CanReconcile) {
+	if !line.Account.Can(provider.CanReconcile) || rival == nil && line.Account.Spec().FindsByNumber {
 		return false, nil
 	}
 	res, found, err := line.Account.FindDial(ctx, l.Request(c), c.DialingAt)

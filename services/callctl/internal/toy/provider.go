@@ -14,19 +14,24 @@ import (
 	"github.com/trunkline-io/trunkline/pkg/provider"
 )
 
-// Names of the providers: one that can do everything but receive webhooks, and
-// one that can do nothing but what every provider must.
+// Names of the providers: one that can do everything but receive webhooks, one
+// that besides finds a dial by its call, and one that can do nothing but what
+// every provider must.
 const (
 	Name  = "toy"
+	Exact = "toyexact"
 	Plain = "toyplain"
 )
 
 func init() {
 	fields := []provider.FieldSpec{{Name: "token", Label: "Token", Type: provider.Password, Secret: true}}
-	full := &provider.Spec{Name: Name, DisplayName: "Toy", Connectivity: provider.API, Fields: fields, RequiresCallerID: true,
+	full := &provider.Spec{Name: Name, DisplayName: "Toy", Connectivity: provider.API, Fields: fields, RequiresCallerID: true, FindsByNumber: true,
 		Open: func(c provider.Config) (provider.Driver, error) { return &driver{plain{base: c.APIURL}}, nil }}
 	full.Can = provider.Implemented(&driver{})
 	provider.Register(full)
+	provider.Register(&provider.Spec{Name: Exact, DisplayName: "Exact toy", Connectivity: provider.API, Fields: fields, RequiresCallerID: true,
+		Can:  full.Can,
+		Open: func(c provider.Config) (provider.Driver, error) { return &exact{driver{plain{base: c.APIURL}}}, nil }})
 	provider.Register(&provider.Spec{Name: Plain, DisplayName: "Plain toy", Connectivity: provider.SIP, Fields: fields,
 		Open: func(c provider.Config) (provider.Driver, error) { return &plain{base: c.APIURL}, nil }})
 }
@@ -36,6 +41,9 @@ type plain struct{ base string }
 
 // driver can do everything.
 type driver struct{ plain }
+
+// exact tells two dials to one number apart.
+type exact struct{ driver }
 
 // Each request has a connection of its own, so that a broken one says something
 // about one request only.
@@ -86,13 +94,25 @@ func (d *plain) Hangup(ctx context.Context, leg provider.Leg) error {
 	return d.do(ctx, "DELETE", "/calls/"+leg.ID, nil, nil)
 }
 
-// FindDial finds a call by its number, as carriers do.
+// FindDial finds a call by its number, as some carriers do.
 func (d *driver) FindDial(ctx context.Context, req provider.DialRequest, _ time.Time) (provider.DialResult, bool, error) {
+	return d.find(ctx, req, func(Leg) bool { return true })
+}
+
+// FindDial finds a call by its id, as the others do.
+func (d *exact) FindDial(ctx context.Context, req provider.DialRequest, _ time.Time) (provider.DialResult, bool, error) {
+	return d.find(ctx, req, func(l Leg) bool { return l.CallID == req.CallID })
+}
+
+func (d *driver) find(ctx context.Context, req provider.DialRequest, is func(Leg) bool) (provider.DialResult, bool, error) {
 	var list []Leg
-	if err := d.do(ctx, "GET", "/calls?to="+url.QueryEscape(req.To), nil, &list); err != nil || len(list) == 0 {
-		return provider.DialResult{}, false, err
+	err := d.do(ctx, "GET", "/calls?to="+url.QueryEscape(req.To), nil, &list)
+	for _, l := range list {
+		if is(l) {
+			return provider.DialResult{LegID: l.ID}, true, nil
+		}
 	}
-	return provider.DialResult{LegID: list[0].ID}, true, nil
+	return provider.DialResult{}, false, err
 }
 
 // Status tells where a leg stands.

@@ -20,6 +20,7 @@ import (
 const (
 	Org     = "default"
 	Main    = "main"  // of provider Name, with Caller as its number
+	Sure    = "exact" // of provider Exact, with Caller as its number
 	Bare    = "plain" // of provider Plain
 	App     = "echo"
 	Caller  = "+14155550101"
@@ -54,8 +55,11 @@ func New(t *testing.T) *Rig {
 	r := &Rig{T: t, NATS: server, Bus: bustest.Connect(t, server), Carrier: Start(t), ctx: ctx,
 		Links: trunk.Links{Keys: keys, Hooks: "https://hooks.example.net", Media: "wss://media.example.net"}}
 	r.PutTrunk(trunk.Trunk{Name: Main, Provider: Name, Country: "US"})
+	r.PutTrunk(trunk.Trunk{Name: Sure, Provider: Exact, Country: "US"})
 	r.PutTrunk(trunk.Trunk{Name: Bare, Provider: Plain})
-	r.Put(subject.BucketNumbers, subject.NumberKey(Org, Main, Caller), trunk.Number{Org: Org, Trunk: Main, Address: Caller})
+	for _, name := range []string{Main, Sure} {
+		r.Put(subject.BucketNumbers, subject.NumberKey(Org, name, Caller), trunk.Number{Org: Org, Trunk: name, Address: Caller})
+	}
 	r.Put(subject.BucketApplications, subject.ApplicationKey(Org, App), trunk.Application{Org: Org, Name: App})
 	return r
 }
